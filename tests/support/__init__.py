@@ -1,0 +1,1 @@
+"""What the tests share: their environment, engine, install, people and referee."""

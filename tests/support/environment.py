@@ -1,0 +1,129 @@
+"""The tests' private Python environment and Debian packages; standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCK = REPOSITORY / "requirements-dev.lock"
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: A program that the engine parts call, and the Debian package that brings it.
+PROGRAMS = {
+    "dockerd": "docker.io",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "slirp4netns": "slirp4netns",
+    "mmdebstrap": "mmdebstrap",
+    "chromium": "chromium",
+    "git": "git",
+}
+
+
+class CannotTestError(Exception):
+    """Something the tests need is missing; one sentence says what to do."""
+
+
+def cache() -> Path:
+    """Where environments and the engine's images survive between runs."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/labwerk-tests")
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "labwerk-tests"
+
+
+def variables() -> dict[str, str]:
+    """The environment of everything the tests start.
+
+    Package clients bring certificate lists of their own, which fail behind a proxy that
+    re-signs TLS; the system's store has that proxy's CA.
+    """
+    result = dict(os.environ)
+    path = result.get("PATH", "").split(":")
+    result["PATH"] = ":".join(path + [p for p in SYSTEM_PATH.split(":") if p not in path])
+    if SYSTEM_CERTIFICATES.exists():
+        for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+            result.setdefault(name, str(SYSTEM_CERTIFICATES))
+    result["PYTHONPATH"] = str(REPOSITORY / "tests")
+    return result
+
+
+def ensure(*, with_engine: bool, quiet: bool = False) -> Path:
+    """Make what is missing and return the environment's Python."""
+    if sys.version_info < (3, 11):
+        raise CannotTestError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    if with_engine:
+        _ensure_programs(quiet)
+    return _ensure_python(quiet)
+
+
+def _ensure_programs(quiet: bool) -> None:
+    if os.geteuid() != 0:
+        raise CannotTestError("these parts start a container engine: run them as root")
+    search = variables()["PATH"]
+    missing = [package for name, package in PROGRAMS.items() if not shutil.which(name, path=search)]
+    if missing:
+        with step(f"install {' '.join(missing)}", quiet):
+            _install(missing)
+
+
+def _install(packages: list[str]) -> None:
+    if shutil.which("apt-get") is None:
+        raise CannotTestError(f"install {', '.join(packages)}: only Debian is done by itself")
+    environment = variables() | {"DEBIAN_FRONTEND": "noninteractive"}
+    _run(["apt-get", "update"], environment)
+    _run(["apt-get", "install", "-y", "--no-install-recommends", *packages], environment)
+
+
+def _ensure_python(quiet: bool) -> Path:
+    content = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    place = cache() / f"python-{content}"
+    python = place / "bin" / "python"
+    complete = place / ".complete"
+    if complete.exists():
+        return python
+    with step(f"make the test environment in {place}", quiet):
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _make_environment(place)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*install, "--require-hashes", "-r", str(LOCK)], variables())
+        complete.touch()
+    return python
+
+
+def _make_environment(place: Path) -> None:
+    try:
+        import ensurepip  # noqa: F401, PLC0415  (Debian's Python may come without it)
+    except ImportError:
+        if os.geteuid() != 0:
+            raise CannotTestError("Python's venv is missing: apt-get install python3-venv") from None
+        _install(["python3-venv"])
+    _run([sys.executable, "-m", "venv", str(place)], variables())
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        end = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        raise CannotTestError(f"{' '.join(command[:4])} … failed ({done.returncode}):\n{end}")
+
+
+@contextmanager
+def step(name: str, quiet: bool = False) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    start = time.monotonic()
+    if not quiet:
+        print(f"· {name} …", flush=True)
+    yield
+    if not quiet:
+        print(f"· {name}: {time.monotonic() - start:.1f} s", flush=True)
