@@ -1,0 +1,1 @@
+"""The outside: database, engine, GPUs, storage."""

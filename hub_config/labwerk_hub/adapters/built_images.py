@@ -1,0 +1,44 @@
+"""Which images this machine holds: written by ``up``, read by hub and service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from labwerk_hub.domain.texts import Localized
+
+
+class BuiltImage(BaseModel):
+    """An image of images.toml; ``tag`` is None until it is built."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: Localized
+    description: Localized
+    tag: str | None
+
+
+class BuiltImages(BaseModel):
+    """The content of ``images.json`` in the state directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: tuple[BuiltImage, ...] = ()
+
+    @classmethod
+    def read(cls, state: Path) -> BuiltImages:
+        """What was written last; empty before the first ``up``."""
+        file = state / "images.json"
+        if not file.exists():
+            return cls()
+        return cls.model_validate_json(file.read_text(encoding="utf-8"))
+
+    def write(self, state: Path) -> None:
+        """Replace the file whole, so that a reader never sees half of it."""
+        temporary = state / "images.json.new"
+        temporary.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        temporary.chmod(0o644)
+        os.replace(temporary, state / "images.json")

@@ -1,0 +1,214 @@
+"""The Docker engine: what it says of sessions, and what it is asked for.
+
+Everything that reaches the engine's socket goes through here (the hub's spawner uses
+:func:`engine_arguments` and the same client), so that a guard which checks requests can
+stand in front of it later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from docker.types import DeviceRequest as DockerDeviceRequest
+from docker.types import Mount as DockerMount
+
+from labwerk_hub.domain.container import (
+    LABEL_INSTANCE,
+    LABEL_PERSON,
+    LABEL_SESSION,
+    LABEL_SLICE,
+    PORT,
+    ContainerSpec,
+)
+from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.errors import EngineUnreachableError
+from labwerk_hub.services.ports import ContainerState, SessionContainer
+
+#: Seconds an answer may take; a frozen engine counts as unreachable after that.
+_TIMEOUT = 20
+#: Seconds a server gets to save and end before it is killed.
+_GRACE = 10
+_CPU_PERIOD_US = 100_000
+#: The engine's way to say "never".
+_NEVER = "0001-01-01T00:00:00Z"
+
+
+class DockerEngine:
+    """The Engine port over Docker's API; safe to use from several threads.
+
+    ``instance`` tells this installation's containers from another's on the same engine.
+    """
+
+    def __init__(self, instance: str, base_url: str | None = None) -> None:
+        self._instance = instance
+        self._base_url = base_url
+        self._opened: docker.APIClient | None = None
+
+    @property
+    def client(self) -> docker.APIClient:
+        """The engine's API client; EngineUnreachableError if nothing answers."""
+        if self._opened is None:
+            with unreachable():
+                self._opened = open_client(self._base_url)
+        return self._opened
+
+    def sessions(self) -> list[SessionContainer]:
+        """All containers of this installation's sessions, running or not."""
+        filters = {"label": [LABEL_SESSION, f"{LABEL_INSTANCE}={self._instance}"]}
+        with unreachable():
+            listed = self.client.containers(all=True, filters=filters)
+        found = (self.session(entry["Labels"][LABEL_SESSION]) for entry in listed)
+        return [container for container in found if container is not None]
+
+    def session(self, session: str) -> SessionContainer | None:
+        """One session's container; None if the engine has none."""
+        with unreachable():
+            try:
+                return session_container(self.client.inspect_container(session))
+            except docker.errors.NotFound:
+                return None
+
+    def stop(self, session: str) -> None:
+        """Stop the container, giving it time to end by itself; nothing if it is gone."""
+        with unreachable():
+            try:
+                self.client.stop(session, timeout=_GRACE)
+            except docker.errors.NotFound:
+                return
+
+    def remove(self, session: str) -> None:
+        """Remove the container with its anonymous volumes; nothing if it is gone."""
+        with unreachable():
+            try:
+                self.client.remove_container(session, v=True, force=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if error.status_code != requests.codes.conflict:  # already being removed
+                    raise
+
+    def has_image(self, tag: str) -> bool:
+        """Whether the engine holds the image."""
+        with unreachable():
+            try:
+                self.client.inspect_image(tag)
+            except docker.errors.NotFound:
+                return False
+            return True
+
+
+@contextmanager
+def unreachable() -> Iterator[None]:
+    """Turn the ways in which an engine does not answer into one error.
+
+    Covers a refused or missing socket, an answer that does not come, and a 5xx from an
+    engine that is going down.
+    """
+    try:
+        yield
+    except (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError) as error:
+        raise EngineUnreachableError(
+            f"The container engine does not answer ({type(error).__name__}); "
+            "start it, or run `python3 hub_config up` again."
+        ) from error
+    except docker.errors.DockerException as error:
+        # docker-py raises the bare base class if it cannot connect while it is made.
+        if type(error) is docker.errors.DockerException:
+            raise EngineUnreachableError(
+                f"The container engine cannot be reached ({error}); check DOCKER_HOST."
+            ) from error
+        raise
+
+
+def open_client(base_url: str | None = None) -> docker.APIClient:
+    """A client of the engine that DOCKER_HOST names, or of the local socket."""
+    kwargs = docker.utils.kwargs_from_env()
+    if base_url is not None:
+        kwargs["base_url"] = base_url
+    # A storm of starts asks from many threads: connections are kept for all of them.
+    return docker.APIClient(version="auto", timeout=_TIMEOUT, num_pools=32, **kwargs)
+
+
+def session_container(inspected: Mapping[str, Any]) -> SessionContainer:
+    """What the engine says of a session's container."""
+    labels, state = inspected["Config"]["Labels"], inspected["State"]
+    if state["Running"]:
+        status = ContainerState.RUNNING
+    elif state["Status"] == "created":
+        status = ContainerState.CREATED
+    else:
+        status = ContainerState.EXITED
+    created = _milliseconds(inspected["Created"])
+    assert created is not None
+    return SessionContainer(
+        session=labels[LABEL_SESSION],
+        person=labels.get(LABEL_PERSON, ""),
+        slice_label=labels.get(LABEL_SLICE, ""),
+        state=status,
+        created_ms=created,
+        started_ms=_milliseconds(state["StartedAt"]),
+        finished_ms=_milliseconds(state["FinishedAt"]) if status is ContainerState.EXITED else None,
+    )
+
+
+def _milliseconds(stamp: str) -> int | None:
+    # The engine gives nanoseconds; microseconds are all that datetime holds.
+    if stamp == _NEVER:
+        return None
+    whole, dot, rest = stamp.removesuffix("Z").partition(".")
+    return to_ms(datetime.fromisoformat(f"{whole}{dot}{rest[:6]}+00:00"))
+
+
+def engine_arguments(
+    client: docker.APIClient, spec: ContainerSpec, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """``create_container``'s arguments for ``spec``; keys are Docker's.
+
+    ``environment`` is what the hub adds for its server; the spec's own wins.
+    """
+    devices = None
+    if spec.device is not None:
+        # Capabilities choose the driver in engines before 29; CDI requests carry none.
+        capabilities = [["gpu"]] if spec.device.driver == "nvidia" else []
+        devices = [
+            DockerDeviceRequest(
+                driver=spec.device.driver,
+                device_ids=list(spec.device.device_ids),
+                capabilities=capabilities,
+            )
+        ]
+    mounts = [
+        DockerMount(m.target, m.source, type="bind", read_only=m.read_only, propagation=m.propagation)
+        for m in spec.mounts
+    ]
+    host_config = client.create_host_config(
+        # Not auto_remove: the finish time is read before the container goes.
+        auto_remove=False,
+        cap_drop=["ALL"],
+        cpu_period=_CPU_PERIOD_US,
+        cpu_quota=int(spec.cpus * _CPU_PERIOD_US),
+        device_requests=devices,
+        mem_limit=spec.memory_bytes,
+        memswap_limit=spec.memory_bytes,
+        mounts=mounts,
+        network_mode=spec.network,
+        pids_limit=spec.pids,
+        read_only=True,
+        security_opt=["no-new-privileges:true"],
+        tmpfs=dict(spec.tmpfs),
+    )
+    return {
+        "image": spec.image,
+        "name": spec.name,
+        "user": spec.user,
+        "environment": {**environment, **spec.environment},
+        "labels": dict(spec.labels),
+        "ports": [PORT],
+        "host_config": host_config,
+    }

@@ -1,0 +1,5 @@
+"""Labwerk's database: SQLite in WAL mode by default, PostgreSQL by its URL."""
+
+from labwerk_hub.adapters.sql.database import SqlDatabase, migrate
+
+__all__ = ["SqlDatabase", "migrate"]

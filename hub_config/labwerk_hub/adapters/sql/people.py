@@ -1,0 +1,94 @@
+"""The person table."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from labwerk_hub.adapters.sql.tables import people
+from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.people import Identity, Person, Role
+
+
+class SqlPeople:
+    """The People port within one transaction."""
+
+    def __init__(self, connection: Connection, first_uid: int) -> None:
+        self._connection = connection
+        self._first_uid = first_uid
+
+    def by_account(self, issuer: str, subject: str) -> Person | None:
+        """The person an account belongs to."""
+        account = (people.c.issuer == issuer) & (people.c.subject == subject)
+        return _person(self._connection.execute(select(people).where(account)).first())
+
+    def by_name(self, name: str) -> Person | None:
+        """The person with this hub user name."""
+        found = self._connection.execute(select(people).where(people.c.name == name))
+        return _person(found.first())
+
+    def names(self, institution: str) -> set[str]:
+        """Every name ever given to a person of an institution."""
+        prefix = people.c.name.startswith(f"{institution}--", autoescape=True)
+        return set(self._connection.scalars(select(people.c.name).where(prefix)))
+
+    def add(self, identity: Identity, name: str) -> Person:
+        """A new person, with the next free user id."""
+        highest = self._connection.scalar(select(func.max(people.c.uid)))
+        uid = self._first_uid if highest is None else max(highest + 1, self._first_uid)
+        person = Person.of(identity, name=name, uid=uid)
+        account = {"issuer": identity.issuer, "subject": identity.subject}
+        self._connection.execute(
+            insert(people).values(name=name, uid=uid, **account, **_claims(person))
+        )
+        return person
+
+    def update(self, person: Person) -> None:
+        """Keep what the provider said at the latest sign-in."""
+        self._connection.execute(
+            update(people).where(people.c.name == person.name).values(**_claims(person))
+        )
+
+    def last_request(self, name: str) -> Request | None:
+        """What the person chose last time."""
+        row = self._connection.execute(
+            select(people.c.last_flavour, people.c.last_image).where(people.c.name == name)
+        ).first()
+        if row is None or row.last_flavour is None:
+            return None
+        return Request(row.last_flavour, row.last_image)
+
+    def remember_request(self, name: str, request: Request) -> None:
+        """Keep what the person chose."""
+        self._connection.execute(
+            update(people)
+            .where(people.c.name == name)
+            .values(last_flavour=request.flavour, last_image=request.image)
+        )
+
+
+def _claims(person: Person) -> dict[str, str | None]:
+    return {
+        "institution": person.institution,
+        "display_name": person.display_name,
+        "email": person.email,
+        "locale": person.locale,
+        "groups": "\n".join(sorted(person.groups)),
+        "roles": "\n".join(sorted(person.roles)),
+    }
+
+
+def _person(row: Row[tuple[object, ...]] | None) -> Person | None:
+    if row is None:
+        return None
+    return Person(
+        issuer=row.issuer,
+        subject=row.subject,
+        institution=row.institution,
+        display_name=row.display_name,
+        email=row.email,
+        locale=row.locale,
+        groups=frozenset(row.groups.splitlines()),
+        roles=frozenset(Role(role) for role in row.roles.splitlines()),
+        name=row.name,
+        uid=row.uid,
+    )

@@ -1,0 +1,105 @@
+"""The hub service: `uvicorn --factory labwerk_hub.api.app:create_app`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request, status
+from fastapi.responses import JSONResponse
+from jupyterhub.services.auth import HubAuth
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from labwerk_hub import bootstrap
+from labwerk_hub.api.auth import PersonName, UnauthorizedError
+from labwerk_hub.api.hub import Hub
+from labwerk_hub.api.metering import Metering
+from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services import overview
+from labwerk_hub.settings import Language, Settings
+
+PREFIX = "/services/labwerk"
+_STATUS = {
+    UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
+    overview.UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
+}
+
+
+class Health(BaseModel):
+    """That the service runs."""
+
+    status: str = "ok"
+
+
+class Problem(BaseModel):
+    """An error: a code for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+_PROBLEMS: dict[int | str, dict[str, object]] = {
+    code: {"model": Problem} for code in (401, 404, 503)
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service of one installation; settings default to the environment's."""
+    settings = settings or bootstrap.settings_from_environment()
+    workbench = bootstrap.workbench(settings)
+    token = os.environ["JUPYTERHUB_API_TOKEN"]
+    hub_api = f"http://{settings.network.gateway}:{settings.network.hub_port}/hub/api/"
+    metering = Metering(workbench, Hub(hub_api, token), settings.sessions.metering_period)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        metering.start()
+        yield
+        await run_in_threadpool(metering.stop)
+
+    app = FastAPI(
+        title="Labwerk hub service",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # the interactive page would fetch its scripts from elsewhere
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/api/openapi.json",
+    )
+    app.state.workbench = workbench
+    app.state.hub_auth = HubAuth(
+        api_url=hub_api.rstrip("/"),
+        api_token=token,
+        cache_max_age=60,
+        access_scopes={"access:services", "access:services!service=labwerk"},
+    )
+    app.add_exception_handler(LabwerkError, _problem)
+    app.include_router(_router())
+    return app
+
+
+def _router() -> APIRouter:
+    router = APIRouter(prefix=f"{PREFIX}/api")
+
+    @router.get("/health")
+    async def health() -> Health:
+        """That the service runs; needs no token."""
+        return Health()
+
+    @router.get("/v1/overview", responses=_PROBLEMS)
+    async def of_person(
+        request: Request, person: PersonName, lang: Language | None = None
+    ) -> overview.Overview:
+        """The session, budget and datasets of the token's owner."""
+        return await run_in_threadpool(
+            overview.of_person, request.app.state.workbench, person, lang
+        )
+
+    return router
+
+
+async def _problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LabwerkError)  # what it is registered for
+    code = _STATUS.get(error.code, status.HTTP_503_SERVICE_UNAVAILABLE)
+    return JSONResponse(Problem(code=error.code, message=error.message).model_dump(), code)

@@ -1,0 +1,71 @@
+"""The loop that reads the engine: the one place that meters and reconciles."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from labwerk_hub.api.hub import Hub, HubUnreachableError
+from labwerk_hub.errors import DatabaseError, EngineUnreachableError, StorageError
+from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.reconcile import Reconciled, reconcile
+
+_log = logging.getLogger(__name__)
+
+
+class Metering:
+    """Reads the engine every ``period`` seconds, in a thread of its own."""
+
+    def __init__(self, workbench: Workbench, hub: Hub, period: float) -> None:
+        self._workbench = workbench
+        self._hub = hub
+        self._period = period
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="metering", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first reading is at once, to catch up after downtime."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the reading that is under way."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self.read_once()
+            self._stopping.wait(self._period)
+
+    def read_once(self) -> Reconciled | None:
+        """One reading; None if it could not be made, which the next one makes up for."""
+        try:
+            found = reconcile(self._workbench, self._served())
+        except (EngineUnreachableError, DatabaseError, StorageError) as error:
+            _log.warning("Not metered now, the next reading catches up: %s", error)
+            return None
+        if found.ended or found.expired or found.unaccounted:
+            _log.info(
+                "%d run; ended %d, expired %d, removed %d that nobody accounted for",
+                found.running,
+                found.ended,
+                found.expired,
+                found.unaccounted,
+            )
+        for person in found.time_up:
+            self._end(person)
+        return found
+
+    def _served(self) -> set[str] | None:
+        try:
+            return self._hub.served()
+        except HubUnreachableError as error:
+            _log.warning("Orphans cannot be told now: %s", error)
+            return None
+
+    def _end(self, person: str) -> None:
+        try:
+            self._hub.stop(person)
+            _log.info("%s's time is up; the server is being stopped", person)
+        except HubUnreachableError as error:
+            _log.warning("%s's server is to be stopped, tried again soon: %s", person, error)

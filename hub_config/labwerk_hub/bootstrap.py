@@ -1,0 +1,143 @@
+"""The only place that chooses adapters: settings in, a workbench out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labwerk_hub.adapters.built_images import BuiltImages
+from labwerk_hub.adapters.declared import DeclaredInventory, declared_gpu
+from labwerk_hub.adapters.docker import DockerEngine
+from labwerk_hub.adapters.sql import SqlDatabase
+from labwerk_hub.adapters.storage import HelperStorage
+from labwerk_hub.domain.catalogue import (
+    Budget,
+    Catalogue,
+    Course,
+    DataFile,
+    Dataset,
+    Flavour,
+    Image,
+    Project,
+)
+from labwerk_hub.domain.container import Limits
+from labwerk_hub.domain.gpu import Gpu
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.domain.people import Institution
+from labwerk_hub.services.ports import Policy, Workbench
+from labwerk_hub.settings import DatasetSettings, GpuSettings, Settings, load_settings
+
+SETTINGS_VARIABLE = "LABWERK_SETTINGS"
+
+
+def settings_from_environment() -> Settings:
+    """The settings of a process that ``up`` started."""
+    return load_settings(Path(os.environ[SETTINGS_VARIABLE]))
+
+
+def database_url(settings: Settings) -> str:
+    """Labwerk's own database."""
+    return f"sqlite:///{settings.machine.state / 'labwerk.sqlite'}"
+
+
+def instance(settings: Settings) -> str:
+    """What tells this installation's containers from another's on the same engine."""
+    return hashlib.sha256(str(settings.machine.state).encode()).hexdigest()[:12]
+
+
+def workbench(settings: Settings) -> Workbench:
+    """Everything services work with. Opens no connection yet."""
+    return Workbench(
+        catalogue=catalogue(settings),
+        policy=Policy(
+            zone=settings.machine.zone,
+            intent_timeout_seconds=settings.sessions.intent_timeout,
+            instance=instance(settings),
+            service_url=settings.network.service_url,
+            limits=Limits(
+                pids=settings.sessions.pids_limit,
+                tmp_bytes=settings.sessions.tmp_mib * 2**20,
+                network=settings.network.bridge,
+            ),
+            language=settings.machine.language,
+        ),
+        database=SqlDatabase(database_url(settings), settings.machine.first_uid),
+        engine=DockerEngine(instance(settings)),
+        inventory=DeclaredInventory([_gpu(gpu) for gpu in settings.gpus]),
+        storage=HelperStorage(settings.machine.state),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def catalogue(settings: Settings) -> Catalogue:
+    """What the settings offer, as the domain's own types."""
+    return Catalogue(
+        institutions=tuple(
+            Institution(name=i.name, title=i.title, domains=i.domains)
+            for i in settings.institutions
+        ),
+        budgets={
+            i.name: Budget(
+                institution_ticks=i.gpu_hours * TICKS_PER_GPU_HOUR,
+                person_ticks=i.person_gpu_hours * TICKS_PER_GPU_HOUR,
+            )
+            for i in settings.institutions
+        },
+        projects=tuple(Project(p.name, p.title, p.group) for p in settings.projects),
+        courses=tuple(Course(**dict(c)) for c in settings.courses),
+        flavours=tuple(
+            Flavour(
+                name=f.name,
+                title=f.title,
+                cpus=f.cpus,
+                memory_gib=f.memory_gib,
+                longest_hours=f.longest_hours,
+                slices=f.slices,
+                ticks=f.ticks,
+            )
+            for f in settings.flavours
+        ),
+        images=_images(settings),
+        datasets=tuple(_dataset(settings, dataset) for dataset in settings.datasets),
+    )
+
+
+def _images(settings: Settings) -> tuple[Image, ...]:
+    built = BuiltImages.read(settings.machine.state)
+    return tuple(
+        Image(name=i.name, title=i.title, description=i.description, tag=i.tag)
+        for i in built.images
+    )
+
+
+def _gpu(gpu: GpuSettings) -> Gpu:
+    return declared_gpu(
+        gpu.name,
+        gpu.model,
+        gpu.layout,
+        simulated=gpu.simulated,
+        weight=gpu.weight,
+        driver=gpu.driver,
+        devices=gpu.devices,
+    )
+
+
+def _dataset(settings: Settings, dataset: DatasetSettings) -> Dataset:
+    paths = [settings.resolve(file) for file in dataset.files]
+    return Dataset(
+        institution=dataset.institution,
+        name=dataset.name,
+        version=dataset.version,
+        title=dataset.title,
+        description=dataset.description,
+        nature=dataset.nature,
+        publisher=dataset.publisher,
+        origin=dataset.origin,
+        licence=dataset.licence,
+        licence_title=dataset.licence_title,
+        steward=dataset.steward,
+        files=tuple(DataFile(path.name, str(path), path.stat().st_size) for path in paths),
+        shared_with=dataset.shared_with,
+    )

@@ -1,0 +1,1 @@
+"""Pure decisions on frozen data; standard library only."""

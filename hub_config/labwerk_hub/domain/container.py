@@ -1,0 +1,133 @@
+"""The container of a session as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from labwerk_hub.domain.catalogue import Flavour
+from labwerk_hub.domain.entitlement import Entitlement
+from labwerk_hub.domain.gpu import Inventory, Slice
+
+LABEL_SESSION = "labwerk.session"
+LABEL_PERSON = "labwerk.person"
+LABEL_INSTITUTION = "labwerk.institution"
+LABEL_SLICE = "labwerk.slice"
+LABEL_INSTANCE = "labwerk.instance"
+
+HOME = "/home/lab"
+PORT = 8888
+_LOCALES = {"en": "en_US.UTF-8", "de": "de_DE.UTF-8", "it": "it_IT.UTF-8", "fr": "fr_FR.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of this machine as a session sees it."""
+
+    source: str
+    target: str
+    read_only: bool = False
+    propagation: str | None = None
+
+
+@dataclass(frozen=True)
+class DeviceRequest:
+    """A device asked of the engine, by the driver ``nvidia`` or ``cdi``."""
+
+    driver: str
+    device_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds for every session: processes, temporary space, network."""
+
+    pids: int
+    tmp_bytes: int
+    network: str
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """Everything the engine is asked for; sizes in bytes, ``cpus`` in cores."""
+
+    name: str
+    image: str
+    user: str
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    cpus: float
+    memory_bytes: int
+    pids: int
+    network: str
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    device: DeviceRequest | None = None
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The host folders of a session: home, projects by name, the parent of /data."""
+
+    home: str
+    projects: Mapping[str, str]
+    data: str
+
+
+def container_spec(
+    *,
+    session: str,
+    instance: str,
+    image_tag: str,
+    flavour: Flavour,
+    slice_: Slice | None,
+    inventory: Inventory,
+    entitlement: Entitlement,
+    folders: Folders,
+    limits: Limits,
+    service_url: str,
+    language: str,
+) -> ContainerSpec:
+    """The one place that decides what a session's container is and holds."""
+    person = entitlement.person
+    gpu = inventory.gpu(slice_.gpu) if slice_ else None
+    device = None
+    if slice_ and gpu and not gpu.simulated:
+        device = DeviceRequest(gpu.driver, (gpu.devices[slice_.label],))
+    mounts = [Mount(folders.home, HOME), Mount(folders.data, "/data", True, "rslave")]
+    mounts += [Mount(path, f"/projects/{name}") for name, path in sorted(folders.projects.items())]
+    locale = _LOCALES.get(language, _LOCALES["en"])
+    label = slice_.label if slice_ else ""
+    return ContainerSpec(
+        name=session,
+        image=image_tag,
+        user=f"{person.uid}:{person.uid}",
+        environment={
+            "HOME": HOME,
+            "USER": person.name,
+            "LANG": locale,
+            "LC_ALL": locale,
+            "LABWERK_SESSION": session,
+            "LABWERK_SLICE": label,
+            "LABWERK_SIMULATED": "1" if gpu and gpu.simulated else "",
+            "LABWERK_LANGUAGE": language,
+            "LABWERK_SERVICE_URL": service_url,
+        },
+        labels={
+            LABEL_SESSION: session,
+            LABEL_PERSON: person.name,
+            LABEL_INSTITUTION: person.institution,
+            LABEL_SLICE: label,
+            LABEL_INSTANCE: instance,
+        },
+        mounts=tuple(mounts),
+        cpus=flavour.cpus,
+        memory_bytes=flavour.memory_gib * 2**30,
+        pids=limits.pids,
+        network=limits.network,
+        tmpfs={
+            "/tmp": f"rw,nosuid,nodev,size={limits.tmp_bytes},mode=1777",
+            "/run": "rw,nosuid,nodev,noexec,size=16m,mode=1777",
+        },
+        device=device,
+    )

@@ -1,0 +1,63 @@
+"""A lease: what a session holds, from intention to end.
+
+*intended* in the admission transaction (and expiring if nothing starts), *live* once the
+engine runs the container, *ended* with the engine's finish time. Times are milliseconds
+since 1970 in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from labwerk_hub.domain.gpu import Slice
+
+
+class LeaseState(StrEnum):
+    """Where a lease is in its life."""
+
+    INTENDED = "intended"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class EndReason(StrEnum):
+    """Why a lease ended."""
+
+    STOPPED = "stopped"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    LOST = "lost"
+    ORPHANED = "orphaned"
+    TIME_UP = "time-up"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A session's hold on a slice (or on none) until ``ends_ms``.
+
+    ``ticks_per_second`` is what a second costs; ``metered_to_ms`` is up to where it has
+    been charged.
+    """
+
+    session: str
+    person: str
+    institution: str
+    flavour: str
+    image: str
+    slice: Slice | None
+    ticks_per_second: int
+    state: LeaseState
+    intended_ms: int
+    ends_ms: int
+    started_ms: int | None = None
+    metered_to_ms: int | None = None
+    ended_ms: int | None = None
+    end_reason: EndReason | None = None
+
+    def held_ticks(self) -> int:
+        """What this lease may still use until its end."""
+        if self.state is LeaseState.ENDED:
+            return 0
+        since = self.metered_to_ms if self.metered_to_ms is not None else self.intended_ms
+        return self.ticks_per_second * max(0, self.ends_ms - since) // 1000

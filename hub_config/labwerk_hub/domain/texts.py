@@ -1,0 +1,43 @@
+"""Texts as data: a message with its parameters, and a text in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+LANGUAGES = ("en", "de", "it", "fr")
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence to be translated where it is shown.
+
+    ``msgid`` is the English sentence with ``%(name)s`` places; ``params`` fills them (a
+    moment is shown in the site's time zone).
+    The translation happens at the edge (``labwerk_hub.texts.render``), so decisions
+    never depend on a language.
+    """
+
+    msgid: str
+    params: Mapping[str, str | int | datetime] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Localized:
+    """One text in the four languages Labwerk speaks."""
+
+    en: str
+    de: str
+    it: str
+    fr: str
+
+    @classmethod
+    def same(cls, text: str) -> Localized:
+        """A text that reads the same in every language, such as a firm's name."""
+        return cls(en=text, de=text, it=text, fr=text)
+
+    def in_language(self, language: str) -> str:
+        """The text in ``language``; English for a language Labwerk does not speak."""
+        return {"de": self.de, "it": self.it, "fr": self.fr}.get(language, self.en)

@@ -1,0 +1,48 @@
+"""Errors that people and operators read.
+
+Every error is a type with a stable ``code`` and one sentence that names the file,
+key or value at fault and what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class LabwerkError(Exception):
+    """An error with a code and a sentence; the base of all of ours."""
+
+    code: ClassVar[str] = "labwerk"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SettingsError(LabwerkError):
+    """The settings file cannot be used; ``problems`` has one sentence for each fault."""
+
+    code = "settings"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class EngineUnreachableError(LabwerkError):
+    """The container engine does not answer."""
+
+    code = "engine-unreachable"
+
+
+class DatabaseError(LabwerkError):
+    """Labwerk's database is missing, locked for too long, or of another version."""
+
+    code = "database"
+
+
+class StorageError(LabwerkError):
+    """A home, project folder or dataset could not be prepared by the root helper."""
+
+    code = "storage"

@@ -1,0 +1,1 @@
+"""The only code that imports jupyterhub, dockerspawner and oauthenticator."""

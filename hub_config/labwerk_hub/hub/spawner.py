@@ -1,0 +1,240 @@
+"""A session's server in a container of its own.
+
+JupyterHub promises of the methods here: ``start`` may raise and is followed by ``stop``;
+``stop`` must stand there being no container; a ``poll`` that raises counts as stopped, so
+it answers "running" while the engine cannot be reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+import docker.errors
+from dockerspawner import DockerSpawner
+from jupyterhub.spawner import SpawnException
+from jupyterhub.utils import url_path_join
+from tornado import web
+from traitlets import Instance, Unicode, default
+
+from labwerk_hub.adapters.docker import engine_arguments, unreachable
+from labwerk_hub.domain.admission import Reason, Request
+from labwerk_hub.domain.container import PORT, ContainerSpec
+from labwerk_hub.domain.leases import EndReason
+from labwerk_hub.errors import EngineUnreachableError, LabwerkError, StorageError
+from labwerk_hub.hub import language
+from labwerk_hub.hub.readiness import ServerEndedError, wait_until_ready
+from labwerk_hub.hub.stages import Stage, Stages
+from labwerk_hub.services import people, sessions
+from labwerk_hub.services.ports import ContainerState, Workbench
+from labwerk_hub.texts import N_, Message, render
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: Docker answers several requests at once; one thread, as dockerspawner has it, would
+#: make everybody wait for one slow stop.
+_THREADS = 8
+_LOG_LINES = 40
+
+
+class LabwerkSpawner(DockerSpawner):
+    """DockerSpawner whose container is one ContainerSpec, under one lease."""
+
+    workbench = Instance(Workbench, help="What services work with.").tag(config=True)
+    session = Unicode(help="The session's id, which is also its container's name.")
+    #: The end of the log of a server that did not come up; operators are shown it.
+    failure_log = Unicode()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stages = Stages()
+        self._failed = False
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Threads for the engine and the database, shared by all spawners."""
+        if LabwerkSpawner._executor is None:
+            LabwerkSpawner._executor = ThreadPoolExecutor(_THREADS, "labwerk-spawner")
+        return LabwerkSpawner._executor
+
+    @property
+    def client(self) -> Any:
+        """The engine's client: the adapter's, so that there is one way to the socket."""
+        return self.workbench.engine.client  # type: ignore[attr-defined]
+
+    @default("port")
+    def _default_port(self) -> int:
+        return PORT
+
+    async def start(self) -> tuple[str, int]:
+        """Admission first; then the container; returns when the server answers."""
+        self.stages, self.failure_log, self._failed = Stages(), "", True
+        spoken = await self._language()
+        try:
+            granted = await self._call(
+                sessions.admit, self.workbench, self.user.name, self._request(), spoken
+            )
+        except sessions.RefusedError as refused:
+            raise self._refused(refused, spoken) from None
+        except (EngineUnreachableError, StorageError) as error:
+            raise self._unable(error, spoken) from None
+        self.session = self.object_name = granted.spec.name
+        self.image = granted.spec.image
+        self.mem_limit, self.cpu_limit = granted.spec.memory_bytes, granted.spec.cpus
+        self.log.info("%s holds %s", self.session, granted.lease.slice or "no slice")
+        self.stages.reach(Stage.CONTAINER, spoken)
+        try:
+            address = await self._run(granted.spec)
+        except EngineUnreachableError as error:
+            raise self._unable(error, spoken) from None
+        self.stages.reach(Stage.SERVER, spoken)
+        try:
+            await wait_until_ready(
+                f"http://{address}:{PORT}{url_path_join(self.server.base_url, 'api')}",
+                is_running=self._is_running,
+            )
+        except ServerEndedError:
+            raise await self._ended_early(spoken) from None
+        await self._call(sessions.begun, self.workbench, self.session)
+        self.stages.reach(Stage.READY, spoken)
+        self._failed = False
+        return address, PORT
+
+    async def poll(self) -> int | str | None:
+        """None while the container runs, and while the engine cannot be asked."""
+        if not self.session:
+            return 0
+        try:
+            container = await self._call(self.workbench.engine.session, self.session)
+            if container is not None and container.state is ContainerState.RUNNING:
+                return None
+            if self._start_pending:
+                return None
+            # It ended by itself, or somebody ended it: close its charge now.
+            await self._call(sessions.ended, self.workbench, self.session, EndReason.STOPPED)
+        except LabwerkError as error:
+            self.log.warning("Cannot tell whether %s runs: %s", self.session, error)
+            return None
+        return 0 if container is None else "The container has ended."
+
+    async def stop(self, now: bool = False) -> None:
+        """End the session: inspect, close the charge, remove. No container is fine."""
+        if self.session:
+            if self._failed and not self.failure_log:
+                self.failure_log = await self._log_tail()
+            reason = EndReason.FAILED if self._failed else EndReason.STOPPED
+            try:
+                await self._call(sessions.ended, self.workbench, self.session, reason)
+            except EngineUnreachableError as error:
+                raise web.HTTPError(503, str(error)) from error
+        self.object_id = self.session = ""
+        self.clear_state()
+
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
+        """The stages as they are reached."""
+        async for event in self.stages.events():
+            yield event
+
+    def get_state(self) -> dict[str, Any]:
+        """What a restarted hub needs to find the container again."""
+        state: dict[str, Any] = super().get_state()
+        if self.session:
+            state["session"] = self.session
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The session of a server that ran before the hub did."""
+        super().load_state(state)
+        self.session = state.get("session", "")
+        if self.session:
+            self.object_name = self.session
+
+    async def _language(self) -> str:
+        """What the start is answered in: JupyterHub starts servers in the request's context."""
+        person = await self._call(people.find, self.workbench, self.user.name)
+        locale = person.locale if person else None
+        return language.choose(locale, self.workbench.policy.language)
+
+    def _request(self) -> Request:
+        options = self.user_options
+        return Request(str(options.get("flavour", "")), str(options.get("image", "")))
+
+    async def _call(
+        self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Run a service in a thread: database and engine never block the event loop."""
+        return await asyncio.wrap_future(self.executor.submit(function, *args, **kwargs))
+
+    async def _run(self, spec: ContainerSpec) -> str:
+        """Create and start the container; its address on the bridge."""
+        environment = self.get_env()
+        return await self._call(self._run_now, spec, environment)
+
+    def _run_now(self, spec: ContainerSpec, environment: dict[str, str]) -> str:
+        with unreachable():
+            created = self.client.create_container(
+                **engine_arguments(self.client, spec, environment)
+            )
+            self.object_id = created["Id"]
+            self.client.start(self.object_id)
+            inspected = self.client.inspect_container(self.object_id)
+        return str(inspected["NetworkSettings"]["Networks"][spec.network]["IPAddress"])
+
+    async def _is_running(self) -> bool:
+        try:
+            container = await self._call(self.workbench.engine.session, self.session)
+        except EngineUnreachableError:
+            return True  # wait on: the server may answer all the same
+        return container is not None and container.state is ContainerState.RUNNING
+
+    async def _log_tail(self) -> str:
+        def read() -> str:
+            with unreachable():
+                return str(
+                    self.client.logs(self.session, tail=_LOG_LINES).decode("utf-8", "replace")
+                )
+
+        try:
+            return await self._call(read)
+        except (EngineUnreachableError, docker.errors.APIError):
+            return ""  # no container came to be
+
+    def _refused(self, refused: sessions.RefusedError, spoken: str) -> SpawnException:
+        refusal = refused.refusal
+        gone = refusal.reason in (Reason.NOT_ENTITLED, Reason.UNKNOWN_CHOICE)
+        return SpawnException(
+            render(refusal.message, spoken, self.workbench.policy.zone),
+            reason=refusal.reason.value,
+            log_message=f"{self.user.name}: {refusal.reason.value}",
+            status_code=403 if gone else 503,
+        )
+
+    def _unable(self, error: LabwerkError, spoken: str) -> SpawnException:
+        sentence = Message(
+            N_(
+                "This machine cannot start sessions right now. Nothing was charged. "
+                "Please try again in a few minutes; operators can see why."
+            )
+        )
+        self.failure_log = str(error)
+        return SpawnException(
+            render(sentence, spoken), reason=error.code, log_message=str(error), status_code=503
+        )
+
+    async def _ended_early(self, spoken: str) -> SpawnException:
+        self.failure_log = await self._log_tail()
+        sentence = Message(
+            N_(
+                "Your server ended before it answered. Please start it again; "
+                "if it happens twice, tell an operator, who can see its log."
+            )
+        )
+        return SpawnException(
+            render(sentence, spoken),
+            reason="server-ended",
+            log_message=f"{self.session} ended before it answered:\n{self.failure_log}",
+            status_code=500,
+        )

@@ -1,0 +1,67 @@
+"""Charges follow the engine: intervals closed from what it says ran."""
+
+from __future__ import annotations
+
+from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
+from labwerk_hub.domain.ledger import entries_of
+from labwerk_hub.domain.metering import to_ms, usages
+from labwerk_hub.services.ports import SessionContainer, Transaction, Workbench
+
+
+def meter(workbench: Workbench, container: SessionContainer, now_ms: int) -> None:
+    """Charge a running container up to ``now_ms``; its lease is live from now on."""
+    with workbench.database.writing() as tx:
+        lease = tx.leases.get(container.session)
+        if lease is None or lease.state is LeaseState.ENDED or container.started_ms is None:
+            return  # ended between the two readings
+        _charge(workbench, tx, _live(tx, lease, container.started_ms), now_ms)
+
+
+def close(
+    workbench: Workbench,
+    tx: Transaction,
+    session: str,
+    container: SessionContainer | None,
+    reason: EndReason,
+) -> None:
+    """End the session's lease at the engine's finish time, charged up to there.
+
+    A container that is gone without a finish time is charged up to the last reading: what
+    the engine did not say, nobody pays. Does nothing to a lease that has ended.
+    """
+    lease = tx.leases.get(session)
+    if lease is None or lease.state is LeaseState.ENDED:
+        return
+    now_ms = to_ms(workbench.clock())
+    if container is not None and container.started_ms is not None:
+        lease = _live(tx, lease, container.started_ms)
+        until_ms = container.finished_ms if container.finished_ms is not None else now_ms
+    else:
+        until_ms = lease.metered_to_ms if lease.metered_to_ms is not None else now_ms
+    _charge(workbench, tx, lease, until_ms)
+    tx.leases.set_ended(session, max(until_ms, lease.started_ms or lease.intended_ms), reason)
+
+
+def _live(tx: Transaction, lease: Lease, started_ms: int) -> Lease:
+    if lease.state is LeaseState.INTENDED:
+        tx.leases.set_live(lease.session, started_ms)
+        live = tx.leases.get(lease.session)
+        assert live is not None  # it was there in this transaction
+        return live
+    return lease
+
+
+def _charge(workbench: Workbench, tx: Transaction, lease: Lease, until_ms: int) -> None:
+    if lease.started_ms is None or lease.metered_to_ms is None:
+        return  # nothing ever ran
+    closed = usages(
+        lease.session,
+        lease.ticks_per_second,
+        lease.started_ms,
+        lease.metered_to_ms,
+        until_ms,
+        workbench.policy.calendar,
+    )
+    for usage in closed:
+        tx.ledger.charge(usage, entries_of(usage, lease.institution, lease.person))
+        tx.leases.set_metered(lease.session, usage.end_ms)

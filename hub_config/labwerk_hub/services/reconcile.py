@@ -1,0 +1,90 @@
+"""Leases and charges brought in line with what the engine runs.
+
+Only the hub service runs :func:`reconcile`, at every metering period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from labwerk_hub.domain.leases import EndReason, LeaseState
+from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.services import metering, sessions
+from labwerk_hub.services.ports import ContainerState, SessionContainer, Workbench
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What one reading of the engine came to: counts, and people whose time is up."""
+
+    running: int
+    ended: int
+    expired: int
+    unaccounted: int
+    time_up: tuple[str, ...]
+
+
+def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconciled:
+    """Read the engine once and bring leases and charges in line with it.
+
+    ``served`` are the names of people for whom the hub has a server, running, starting or
+    stopping; None while the hub cannot be asked. Raises EngineUnreachableError before
+    anything is changed: while the engine cannot be read, leases stay as they are.
+    """
+    now_ms = to_ms(workbench.clock())  # before the reading: nobody pays for its duration
+    containers = {found.session: found for found in workbench.engine.sessions()}
+    with workbench.database.reading() as tx:
+        leases = {lease.session: lease for lease in tx.leases.unended()}
+    patience_ms = workbench.policy.intent_timeout_seconds * 1000
+    running = expired = 0
+    to_end: dict[str, EndReason] = {}
+    for session, lease in leases.items():
+        container = containers.get(session)
+        if container is not None and container.state is ContainerState.RUNNING:
+            running += 1
+            metering.meter(workbench, container, now_ms)
+            if _is_orphan(container, served, now_ms - patience_ms):
+                to_end[session] = EndReason.ORPHANED
+        elif lease.state is LeaseState.LIVE:
+            to_end[session] = EndReason.STOPPED if container else EndReason.LOST
+        elif now_ms - lease.intended_ms > patience_ms:
+            expired += 1
+            to_end[session] = EndReason.EXPIRED
+    for session, reason in to_end.items():
+        sessions.ended(workbench, session, reason)
+    unaccounted = [
+        found
+        for found in containers.values()
+        if found.session not in leases and now_ms - found.created_ms > patience_ms
+    ]
+    for found in unaccounted:
+        sessions.ended(workbench, found.session, EndReason.ORPHANED)
+    return Reconciled(
+        running=running,
+        ended=len(to_end) - expired,
+        expired=expired,
+        unaccounted=len(unaccounted),
+        time_up=tuple(
+            lease.person
+            for session, lease in leases.items()
+            if lease.state is LeaseState.LIVE and lease.ends_ms <= now_ms and session not in to_end
+        ),
+    )
+
+
+def settle(workbench: Workbench) -> int:
+    """Stop every session of this installation and close its charges; how many there were."""
+    with workbench.database.reading() as tx:
+        open_sessions = {lease.session for lease in tx.leases.unended()}
+    open_sessions |= {found.session for found in workbench.engine.sessions()}
+    for session in sorted(open_sessions):
+        sessions.ended(workbench, session, EndReason.STOPPED)
+    return len(open_sessions)
+
+
+def _is_orphan(container: SessionContainer, served: Collection[str] | None, before_ms: int) -> bool:
+    """Whether the hub has lost this container: it serves nobody of that name any more."""
+    return (
+        served is not None and container.person not in served and container.created_ms < before_ms
+    )

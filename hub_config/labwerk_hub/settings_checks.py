@@ -1,0 +1,224 @@
+"""What no single key can tell: names that overlap, things referred to that are not there."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from labwerk_hub.adapters.declared import declared_gpu, models
+
+#: Sections whose entries are told apart by these keys.
+_IDENTITIES = {
+    "institutions": ("name",),
+    "projects": ("name",),
+    "courses": ("name",),
+    "gpus": ("name",),
+    "flavours": ("name",),
+    "datasets": ("institution", "name", "version"),
+}
+_REMEDIES = {
+    "extra_forbidden": "there is no such setting here; remove it or correct its spelling",
+    "missing": "is needed but missing",
+}
+
+
+def sentence(
+    path: Path,
+    raw: Mapping[str, Any],
+    loc: tuple[int | str, ...],
+    kind: str,
+    message: str,
+    value: object,
+) -> str:
+    """One sentence for one fault of shape: file, key, value and what would be right."""
+    key = _key(raw, loc)
+    if kind in _REMEDIES:
+        return f"{path}: {key}: {_REMEDIES[kind]}."
+    remedy = message.removeprefix("Value error, ")
+    remedy = remedy[0].lower() + remedy[1:] if remedy else remedy
+    return f"{path}: {key} = {_shown(value)}: {remedy}."
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _key(raw: Mapping[str, Any], loc: Iterable[int | str]) -> str:
+    """A location as a deployer would write it: ``institutions[2] "keller".gpu_hours``."""
+    parts: list[str] = []
+    here: object = raw
+    for step in loc:
+        if isinstance(step, int):
+            here = here[step] if isinstance(here, list | tuple) and step < len(here) else None
+            name = here.get("name") or here.get("login") if isinstance(here, Mapping) else None
+            parts[-1] += f"[{step + 1}]" + (f" “{name}”" if name else "")
+        else:
+            here = here.get(step) if isinstance(here, Mapping) else None
+            parts.append(step)
+    return ".".join(parts)
+
+
+def problems_across(path: Path, raw: Mapping[str, Any]) -> Iterator[str]:
+    """Every problem between keys, one sentence each.
+
+    Works on the file as read, so that a fault of shape in one place does not hide what
+    is wrong in another.
+    """
+    for section, key, value, remedy in _problems(path, raw):
+        yield f"{path}: {section}{'.' if key else ''}{key} = {_shown(value)}: {remedy}."
+
+
+def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    yield from _overlapping_names(raw)
+    yield from _domains(raw)
+    yield from _references(raw)
+    yield from _gpus(raw)
+    yield from _flavours(raw)
+    yield from _datasets(path, raw)
+    yield from _network(path, raw)
+    yield from _sign_in(path, raw)
+
+
+def _entries(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
+    found = raw.get(section, [])
+    return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+
+
+def _names(raw: Mapping[str, Any], section: str) -> list[str]:
+    return [str(entry.get("name")) for entry in _entries(raw, section)]
+
+
+def _at(section: str, index: int, entry: Mapping[str, Any]) -> str:
+    return f"{section}[{index + 1}] “{entry.get('name') or entry.get('login')}”"
+
+
+def _overlapping_names(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    for section, keys in _IDENTITIES.items():
+        seen: set[tuple[object, ...]] = set()
+        for index, entry in enumerate(_entries(raw, section)):
+            identity = tuple(entry.get(key) for key in keys)
+            if identity in seen and all(identity):
+                shown = "/".join(map(str, identity))
+                yield _at(section, index, entry), "name", shown, "is taken by an earlier entry; names must differ"
+            seen.add(identity)
+    people = raw.get("demo", {}).get("people", []) if isinstance(raw.get("demo"), Mapping) else []
+    logins: set[object] = set()
+    for index, person in enumerate(p for p in people if isinstance(p, Mapping)):
+        if (login := person.get("login")) in logins:
+            yield _at("demo.people", index, person), "login", login, "is taken by an earlier entry; logins must differ"
+        logins.add(login)
+
+
+def _domains(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    owner: dict[str, str] = {}
+    for index, entry in enumerate(_entries(raw, "institutions")):
+        domains = entry.get("domains")
+        for domain in domains if isinstance(domains, list) else []:
+            key = str(domain).casefold()
+            if key in owner:
+                yield (
+                    _at("institutions", index, entry),
+                    "domains",
+                    domain,
+                    f"belongs to institution {owner[key]} already; one domain maps to one institution",
+                )
+            owner[key] = str(entry.get("name"))
+
+
+def _references(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    institutions = _names(raw, "institutions")
+    known = ", ".join(institutions) or "none"
+    for section in ("courses", "datasets"):
+        for index, entry in enumerate(_entries(raw, section)):
+            named = [("institution", entry.get("institution"))]
+            shared = entry.get("shared_with", [])
+            named += [("shared_with", name) for name in shared] if isinstance(shared, list) else []
+            for key, name in named:
+                if name is not None and name not in institutions:
+                    yield _at(section, index, entry), key, name, f"is not an institution; there are {known}"
+
+
+def _gpus(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    for index, entry in enumerate(_entries(raw, "gpus")):
+        layout, devices = entry.get("layout"), entry.get("devices", [])
+        if not isinstance(layout, list) or not isinstance(devices, list):
+            continue  # a fault of shape, told elsewhere
+        try:
+            declared_gpu(
+                str(entry.get("name")),
+                str(entry.get("model")),
+                [str(item) for item in layout],
+                simulated=entry.get("simulated", False) is True,
+                devices=[str(device) for device in devices],
+            )
+        except ValueError as problem:
+            yield _at("gpus", index, entry), "", entry.get("layout"), str(problem)
+
+
+def _flavours(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    for index, entry in enumerate(_entries(raw, "flavours")):
+        slices = entry.get("slices", {})
+        for model, profile in slices.items() if isinstance(slices, Mapping) else ():
+            where = _at("flavours", index, entry)
+            if model not in models():
+                yield where, "slices", model, f"is not a model of the geometry table ({', '.join(models())})"
+            elif profile != "whole" and profile not in models()[model].profiles:
+                yield where, "slices", profile, f"is not a profile of {model} ({', '.join(models()[model].profiles)})"
+
+
+def _datasets(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    for index, entry in enumerate(_entries(raw, "datasets")):
+        files = entry.get("files")
+        for file in files if isinstance(files, list) else []:
+            if not (path.parent / str(file)).is_file():
+                yield _at("datasets", index, entry), "files", file, f"is no file below {path.parent.resolve()}"
+
+
+def _network(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    network = raw.get("network", {})
+    if not isinstance(network, Mapping):
+        return
+    ports = ("public_port", "proxy_api_port", "hub_port", "service_port", "provider_port")
+    seen: dict[object, str] = {}
+    for key in ports:
+        if (port := network.get(key)) is not None and port in seen:
+            yield "network", key, port, f"is {seen[port]} already; the ports must differ"
+        seen.setdefault(port, key)
+    tls = [str(network.get(key, "")) for key in ("tls_certificate", "tls_key")]
+    for key, file in zip(("tls_certificate", "tls_key"), tls, strict=True):
+        if file and not os.access(path.parent / file, os.R_OK):
+            yield "network", key, file, "cannot be read; name a PEM file"
+    if any(tls) and not all(tls):
+        yield "network", "tls_key", tls[1], "needs tls_certificate and tls_key together"
+    address = str(network.get("address", "127.0.0.1"))
+    if not any(tls) and not _is_loopback(address):
+        yield "network", "address", address, "needs TLS beyond loopback; set tls_certificate and tls_key"
+    if network.get("egress") == "list" and not network.get("egress_allow"):
+        yield "network", "egress_allow", [], "must name at least one network when egress is “list”"
+
+
+def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+    sign_in, network = raw.get("sign_in", {}), raw.get("network", {})
+    if not isinstance(sign_in, Mapping) or not isinstance(network, Mapping):
+        return
+    issuer, secret = sign_in.get("issuer"), str(sign_in.get("client_secret_file", ""))
+    if issuer == "demo":
+        address = str(network.get("address", "127.0.0.1"))
+        if address != "127.0.0.1":
+            yield "network", "address", address, "must be 127.0.0.1 while sign_in.issuer is “demo”"
+        return
+    if isinstance(issuer, str) and not issuer.startswith(("https://", "http://127.0.0.1:")):
+        yield "sign_in", "issuer", issuer, "must be “demo” or an address that begins with https://"
+    if not secret or not os.access(path.parent / secret, os.R_OK):
+        yield "sign_in", "client_secret_file", secret, "cannot be read; name a file that holds the client's secret in one line"
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
