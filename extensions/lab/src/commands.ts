@@ -1,0 +1,14 @@
+/** The gettext domain: the Python package's name, as Lab looks catalogues up. */
+export const DOMAIN = 'labwerk_lab';
+
+/** The product's name, the same in every language. */
+export const BRAND = 'Labwerk';
+
+export namespace CommandIDs {
+  /** Bring the panel to the front. */
+  export const show = 'labwerk-lab:show';
+  /** Ask for the overview now. */
+  export const refresh = 'labwerk-lab:refresh';
+  /** The hub's own page to stop the server; there only behind a hub. */
+  export const controlPanel = 'hub:control-panel';
+}

@@ -1,0 +1,146 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IBudget, IDataset, IDatasetFile, Nature } from './wire';
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/**
+ * Numbers, times and amounts as the page's language writes them.
+ *
+ * @param locale - a BCP 47 tag; Lab keeps one in `document.documentElement.lang`.
+ */
+export class Formatter {
+  constructor(readonly locale: string) {}
+
+  /** The formatter of the page as it is now. */
+  static ofPage(): Formatter {
+    const tag = document.documentElement.lang.replace('_', '-');
+    return new Formatter(Intl.getCanonicalLocales(tag || 'en')[0]);
+  }
+
+  /** A number with at most the given decimal places. */
+  number(value: number, decimals = 1): string {
+    return new Intl.NumberFormat(this.locale, {
+      maximumFractionDigits: decimals
+    }).format(value);
+  }
+
+  /** Ticks as GPU-hours, without the unit's name. */
+  gpuHours(ticks: number, budget: IBudget): string {
+    const hours = ticks / budget.ticks_per_gpu_hour;
+    return this.number(hours, Math.abs(hours) < 10 ? 2 : 1);
+  }
+
+  /** A file's size with decimal units, as file managers show it. */
+  bytes(value: number): string {
+    const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
+    let amount = value;
+    let index = 0;
+    while (amount >= 1000 && index < units.length - 1) {
+      amount /= 1000;
+      index += 1;
+    }
+    return this._unit(amount, units[index], amount < 10 && index > 0 ? 1 : 0);
+  }
+
+  /** The two largest units of a duration: "2 days, 3 hours", "14 minutes". */
+  duration(seconds: number): string {
+    const rest = Math.max(0, seconds);
+    const days = Math.floor(rest / DAY);
+    const hours = Math.floor((rest % DAY) / HOUR);
+    const minutes = Math.floor((rest % HOUR) / MINUTE);
+    const parts: [number, string][] =
+      days > 0
+        ? [
+            [days, 'day'],
+            [hours, 'hour']
+          ]
+        : [
+            [hours, 'hour'],
+            [minutes, 'minute']
+          ];
+    const shown = parts.filter(([count]) => count > 0);
+    if (shown.length === 0) {
+      shown.push([0, 'minute']);
+    }
+    return new Intl.ListFormat(this.locale, {
+      type: 'unit',
+      style: 'long'
+    }).format(shown.map(([count, unit]) => this._unit(count, unit, 0, 'long')));
+  }
+
+  /** An instant; the day is left out when it is today. */
+  instant(iso: string, now: number): string {
+    const date = new Date(iso);
+    const today = new Date(now).toDateString() === date.toDateString();
+    return new Intl.DateTimeFormat(this.locale, {
+      dateStyle: today ? undefined : 'medium',
+      timeStyle: 'short'
+    }).format(date);
+  }
+
+  /** A budget period such as "2026-11" as its month's name and year. */
+  period(period: string): string {
+    return new Intl.DateTimeFormat(this.locale, {
+      month: 'long',
+      year: 'numeric',
+      timeZone: 'UTC'
+    }).format(new Date(`${period}-01T00:00:00Z`));
+  }
+
+  private _unit(
+    value: number,
+    unit: string,
+    decimals: number,
+    unitDisplay: 'short' | 'long' = 'short'
+  ): string {
+    return new Intl.NumberFormat(this.locale, {
+      style: 'unit',
+      unit,
+      unitDisplay,
+      maximumFractionDigits: decimals
+    }).format(value);
+  }
+}
+
+/** Where a dataset's values come from, in words. */
+export function natureText(nature: Nature, trans: TranslationBundle): string {
+  switch (nature) {
+    case 'measured':
+      return trans.__('measured data');
+    case 'simulated':
+      return trans.__('simulated data');
+    case 'synthetic':
+      return trans.__('synthetic data');
+    case 'profiles':
+      return trans.__('load profiles');
+  }
+}
+
+/** The bytes of all files. */
+export function totalBytes(files: readonly IDatasetFile[]): number {
+  return files.reduce((sum, file) => sum + file.bytes, 0);
+}
+
+/** The datasets in which every word of the query occurs somewhere. */
+export function matching(
+  datasets: readonly IDataset[],
+  query: string
+): IDataset[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return datasets.filter(dataset => {
+    const text = [
+      dataset.id,
+      dataset.title,
+      dataset.description,
+      dataset.institution.title,
+      dataset.publisher,
+      dataset.licence.title,
+      dataset.nature
+    ]
+      .join(' ')
+      .toLowerCase();
+    return words.every(word => text.includes(word));
+  });
+}

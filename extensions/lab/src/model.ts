@@ -1,0 +1,125 @@
+import { DisposableDelegate, IDisposable } from '@lumino/disposable';
+import { Poll } from '@lumino/polling';
+import { ISignal, Signal } from '@lumino/signaling';
+import { OverviewError } from './api';
+import { IOverviewModel, OverviewState } from './tokens';
+import { IOverview } from './wire';
+
+/** Milliseconds between two requests, and between two looks at the clock. */
+const REQUEST_INTERVAL = 60_000;
+const LONGEST_INTERVAL = 300_000;
+const CLOCK_INTERVAL = 20_000;
+
+/**
+ * The overview, polled while somebody looks at it and never otherwise.
+ *
+ * A failed request keeps the last overview, with the reason beside it: a service
+ * that restarts must not empty the panel of a session that runs on.
+ */
+export class OverviewModel implements IOverviewModel, IDisposable {
+  constructor(request: () => Promise<IOverview>) {
+    this._request = request;
+    const standby = () => this._watchers === 0 || document.hidden;
+    this._poll = new Poll({
+      auto: false,
+      name: 'labwerk-lab:overview',
+      factory: () => this._fetch(),
+      frequency: {
+        interval: REQUEST_INTERVAL,
+        backoff: true,
+        max: LONGEST_INTERVAL
+      },
+      standby
+    });
+    this._clock = new Poll({
+      auto: false,
+      name: 'labwerk-lab:clock',
+      factory: async () => this._changed.emit(),
+      frequency: { interval: CLOCK_INTERVAL, backoff: false },
+      standby
+    });
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._poll.isDisposed;
+  }
+
+  get state(): OverviewState {
+    return this._state;
+  }
+
+  now(): number {
+    return Date.now() + this._clockError;
+  }
+
+  async refresh(): Promise<void> {
+    await this._poll.refresh();
+    await this._poll.tick;
+  }
+
+  watch(): IDisposable {
+    this._watchers += 1;
+    if (this._watchers === 1) {
+      void this._poll.refresh();
+      void this._clock.start();
+    }
+    return new DisposableDelegate(() => {
+      this._watchers -= 1;
+      if (this._watchers === 0 && !this.isDisposed) {
+        void this._poll.stop();
+        void this._clock.stop();
+      }
+    });
+  }
+
+  dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._poll.dispose();
+    this._clock.dispose();
+    Signal.clearData(this);
+  }
+
+  private async _fetch(): Promise<void> {
+    try {
+      const overview = await this._request();
+      const receivedAt = Date.now();
+      this._clockError = Date.parse(overview.served_at) - receivedAt;
+      this._setState({ status: 'ready', overview, receivedAt, problem: null });
+    } catch (reason) {
+      this._setState(
+        this._state.status === 'ready'
+          ? { ...this._state, problem: asProblem(reason) }
+          : { status: 'failed', problem: asProblem(reason) }
+      );
+      // The poll must see the failure, or it would not back off.
+      throw reason;
+    }
+  }
+
+  private _setState(state: OverviewState): void {
+    if (!this.isDisposed) {
+      this._state = state;
+      this._changed.emit();
+    }
+  }
+
+  private readonly _request: () => Promise<IOverview>;
+  private readonly _poll: Poll;
+  private readonly _clock: Poll;
+  private readonly _changed = new Signal<this, void>(this);
+  private _state: OverviewState = { status: 'loading' };
+  private _clockError = 0;
+  private _watchers = 0;
+}
+
+function asProblem(reason: unknown): OverviewError {
+  return reason instanceof OverviewError
+    ? reason
+    : new OverviewError('bad-answer', String(reason));
+}
