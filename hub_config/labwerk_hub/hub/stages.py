@@ -10,7 +10,7 @@ from labwerk_hub.texts import N_, Message, render
 
 
 class Stage(StrEnum):
-    """What has been reached; the page lists all of them in this order."""
+    """What a start is doing; the page lists all of them in this order."""
 
     ADMITTED = "admitted"
     CONTAINER = "container"
@@ -20,8 +20,8 @@ class Stage(StrEnum):
 
 SENTENCES = {
     Stage.ADMITTED: N_("Checking your choice and budget"),
-    Stage.CONTAINER: N_("Slice and budget are yours; preparing your container"),
-    Stage.SERVER: N_("Container runs; waiting for JupyterLab to answer"),
+    Stage.CONTAINER: N_("Preparing your container"),
+    Stage.SERVER: N_("Waiting for JupyterLab to answer"),
     Stage.READY: N_("Ready"),
 }
 _PROGRESS = {Stage.ADMITTED: 10, Stage.CONTAINER: 30, Stage.SERVER: 60, Stage.READY: 95}
@@ -47,6 +47,11 @@ class Stages:
         self._done = stage is Stage.READY
         self._changed.set()
         self._changed = asyncio.Event()
+
+    @property
+    def current(self) -> Stage:
+        """What the start is doing now, for a page that cannot follow the events."""
+        return Stage(str(self._events[-1]["stage"])) if self._events else Stage.ADMITTED
 
     async def events(self) -> AsyncIterator[dict[str, object]]:
         """JupyterHub's progress events, from the first on."""

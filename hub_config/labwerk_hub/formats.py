@@ -1,0 +1,100 @@
+"""Numbers, durations and moments as people of each language write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import cache
+
+from babel import Locale
+from babel.dates import (
+    format_date,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_timezone_name,
+)
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+
+#: Between a number and its unit: a line never breaks there.
+_GAP = "\N{NO-BREAK SPACE}"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+#: Larger than any count of days, so that babel never turns days into weeks.
+_NO_LARGER_UNIT = 10**9
+
+
+@cache
+def _locale(language: str) -> Locale:
+    """Europe's English: day before month, and 24 hours."""
+    return Locale("en", "GB") if language == "en" else Locale.parse(language)
+
+
+def number(value: float | Decimal, language: str, decimals: int = 0) -> str:
+    """``value`` with at most ``decimals`` places, in the digits' order of the language."""
+    pattern = "#,##0" + ("." + "#" * decimals if decimals else "")
+    return format_decimal(value, pattern, locale=_locale(language))
+
+
+def percent(share: float, language: str) -> str:
+    """A share of one as whole per cent."""
+    return format_percent(share, locale=_locale(language))
+
+
+def duration(seconds: int, language: str) -> str:
+    """How long: ``45 s``, ``20 min``, ``3 h 20 min``, ``5 days 3 h``; rounded down.
+
+    s, min and h are the same in every language; days are written out.
+    """
+    if seconds < _MINUTE:
+        return f"{seconds}{_GAP}s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE}{_GAP}min"
+    if seconds < 2 * _DAY:
+        hours, rest = divmod(seconds, _HOUR)
+        minutes = rest // _MINUTE
+        return f"{hours}{_GAP}h" + (f" {minutes}{_GAP}min" if minutes else "")
+    days, rest = divmod(seconds, _DAY)
+    hours = rest // _HOUR if days < 14 else 0
+    shown = format_timedelta(
+        timedelta(days=days), "day", threshold=_NO_LARGER_UNIT, locale=_locale(language)
+    )
+    return shown.replace(" ", _GAP) + (f" {hours}{_GAP}h" if hours else "")
+
+
+def moment(when: datetime, language: str, zone: tzinfo, now: datetime | None = None) -> str:
+    """A moment in ``zone`` with the zone's name; the day only if it is not today's."""
+    local = when.astimezone(zone)
+    today = (now or datetime.now(UTC)).astimezone(zone).date()
+    clock = format_time(local, "short", tzinfo=zone, locale=_locale(language))
+    clock += _GAP + _zone_name(local, language)
+    if local.date() == today:
+        return clock
+    day = format_skeleton("MMMEd", local, tzinfo=zone, locale=_locale(language))
+    if local.year != today.year:
+        day = format_date(local.date(), "medium", locale=_locale(language))
+    pattern = str(_locale(language).datetime_formats["medium"])
+    return pattern.replace("'", "").format(clock, day)
+
+
+def _zone_name(local: datetime, language: str) -> str:
+    """The zone's short name in the language, else the zone's own, never a bare offset."""
+    name = get_timezone_name(local, "short", locale=_locale(language))
+    return name if name.isalpha() else local.tzname() or name
+
+
+def month(period: str, language: str) -> str:
+    """A budget period such as ``2026-11`` as the month's name and the year."""
+    year, number_of_month = map(int, period.split("-"))
+    return format_skeleton("yMMMM", datetime(year, number_of_month, 1), locale=_locale(language))
+
+
+def alternatives(items: Sequence[str], language: str) -> str:
+    """``A, B or C``."""
+    return format_list(items, style="or", locale=_locale(language))
+
+
+def is_singular(value: Decimal, language: str) -> bool:
+    """Whether the language puts the noun after ``value`` in the singular."""
+    return _locale(language).plural_form(value) == "one"

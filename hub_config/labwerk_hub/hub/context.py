@@ -1,0 +1,225 @@
+"""What the templates are given.
+
+Everything that reads the database does so in a thread; templates await it, since
+JupyterHub renders its pages with Jinja's asynchronous environment. Error pages are
+rendered by a synchronous one and go by what was read last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, pass_environment
+from markupsafe import Markup
+
+from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.texts import Localized, Message
+from labwerk_hub.errors import EngineUnreachableError, LabwerkError
+from labwerk_hub.hub import language
+from labwerk_hub.hub.stages import SENTENCES, Stage, Stages
+from labwerk_hub.hub.start import choices
+from labwerk_hub.services import overview, people, sessions
+from labwerk_hub.services.ports import Workbench
+from labwerk_hub.settings import Settings
+
+STATIC_FOLDER = Path(__file__).parent / "static"
+_log = logging.getLogger(__name__)
+
+_ENGINE_SILENT = Message(
+    "The engine that runs sessions does not answer. Running sessions go on; "
+    "please try again in a minute, or tell an operator."
+)
+_NOT_READABLE = Message(
+    "What is free and what is left of your budget cannot be read just now. "
+    "Please try again in a minute, or tell an operator."
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What every page shows around its content."""
+
+    language: str
+    demo: bool
+    person: Person | None
+    institution: Localized | None
+
+    @property
+    def operator(self) -> bool:
+        """Whether the reader may see what went wrong inside."""
+        return self.person is not None and Role.OPERATOR in self.person.roles
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A budget as the pages show it, in ticks; the same nouns as the ledger's Balance."""
+
+    period: str
+    granted: int
+    used: int
+    held: int
+    left: int
+
+
+@dataclass(frozen=True)
+class StageShown:
+    """A stage of the start on the pending page."""
+
+    name: str
+    msgid: str
+    position: int
+
+
+_STAGES = {
+    stage: StageShown(stage.value, SENTENCES[stage], position)
+    for position, stage in enumerate(Stage)
+}
+
+
+class Pages:
+    """The pages of one workbench; the same object for the life of the hub."""
+
+    def __init__(self, settings: Settings, workbench: Workbench) -> None:
+        self.workbench = workbench
+        self._demo = settings.sign_in.is_demo
+        self._default_language = settings.machine.language
+        self._seen: dict[str, Person] = {}
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Pages:
+        """Itself: traitlets copies what configuration holds, and a workbench is one."""
+        return self
+
+    async def open(self, viewer: str | None) -> Page:
+        """The frame of a page that ``viewer`` looks at; decides the request's language."""
+        if viewer is not None:
+            try:
+                person = await asyncio.to_thread(people.find, self.workbench, viewer)
+            except LabwerkError as error:
+                _log.warning("The page goes without what is known of %s: %s", viewer, error)
+            else:
+                if person is not None:
+                    self._seen[viewer] = person
+        return self.open_now(viewer)
+
+    def open_now(self, viewer: str | None) -> Page:
+        """The same without asking the database, by what was read last."""
+        person = self._seen.get(viewer or "")
+        return Page(
+            language=language.choose(person.locale if person else None, self._default_language),
+            demo=self._demo,
+            person=person,
+            institution=self._institution(person),
+        )
+
+    async def start_fields(
+        self,
+        environment: Environment,
+        person: str,
+        base_url: str,
+        wanted: Request | None = None,
+        *,
+        instead: bool = True,
+    ) -> Markup:
+        """The start page's questions for ``person``, in the request's language.
+
+        ``wanted`` and ``instead`` are those of :func:`labwerk_hub.hub.start.choices`.
+        """
+        template = environment.get_template("labwerk/start_fields.html")
+        try:
+            page = await asyncio.to_thread(sessions.start_page, self.workbench, person)
+        except LabwerkError as error:
+            _log.warning("No offers can be shown to %s: %s", person, error)
+            problem = _to_the_person(error)
+            return Markup(await template.render_async(problem=problem, base_url=base_url))
+        return Markup(
+            await template.render_async(
+                page=page,
+                choices=choices(page, wanted, instead=instead),
+                institution=self._institution(page.person),
+                base_url=base_url,
+            )
+        )
+
+    async def overview(self, person: str) -> overview.Overview | None:
+        """What runs and what is left for ``person``; None if it cannot be read now."""
+        try:
+            return await asyncio.to_thread(
+                overview.of_person, self.workbench, person, language.current()
+            )
+        except LabwerkError as error:
+            _log.warning("The home page goes without %s's overview: %s", person, error)
+            return None
+
+    def _institution(self, person: Person | None) -> Localized | None:
+        try:
+            return self.workbench.catalogue.institution(person.institution).title if person else None
+        except KeyError:
+            return None  # it has left the settings
+
+
+class PageContext:
+    """The template variable ``labwerk``, made for each page."""
+
+    def __init__(self, pages: Pages, viewer: str | None) -> None:
+        self._pages = pages
+        self._viewer = viewer
+
+    @pass_environment
+    def page(self, environment: Environment) -> Awaitable[Page] | Page:
+        """The page's frame; the first thing a page asks for, since it decides the language."""
+        return (self._pages.open if environment.is_async else self._pages.open_now)(self._viewer)
+
+    @pass_environment
+    def start_fields(self, environment: Environment, person: str, base_url: str) -> Awaitable[Markup]:
+        """The start page's questions, for pages that are not the start page."""
+        return self._pages.start_fields(environment, person, base_url)
+
+    def overview(self, person: str) -> Awaitable[overview.Overview | None]:
+        """What runs and what is left."""
+        return self._pages.overview(person)
+
+    def budget(self, seen: overview.Overview) -> Budget:
+        """The budget of an overview."""
+        of = seen.budget
+        return Budget(of.period, of.granted_ticks, of.used_ticks, of.held_ticks, of.left_ticks)
+
+    def stages(self) -> tuple[StageShown, ...]:
+        """All stages of a start, in order."""
+        return tuple(_STAGES.values())
+
+    def stage(self, stages: Stages) -> StageShown:
+        """The stage that a start is in."""
+        return _STAGES[stages.current]
+
+    def seconds_since(self, moment: datetime | None) -> int:
+        """Whole seconds since one of JupyterHub's moments, which are UTC without saying so."""
+        if moment is None:
+            return 0
+        return max(0, int((datetime.now(UTC) - moment.replace(tzinfo=UTC)).total_seconds()))
+
+    def switches(self, base_url: str) -> tuple[language.Switch, ...]:
+        """The language switch, each link leading back to this page."""
+        return language.switches(base_url)
+
+    def static(self, base_url: str, name: str) -> str:
+        """The address of a file of ours; it changes when the file does."""
+        return f"{base_url}labwerk/static/{name}?v={_digest(name)}"
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((STATIC_FOLDER / name).read_bytes()).hexdigest()[:12]
+
+
+def _to_the_person(error: LabwerkError) -> Message:
+    if isinstance(error, sessions.RefusedError):
+        return error.refusal.message
+    return _ENGINE_SILENT if isinstance(error, EngineUnreachableError) else _NOT_READABLE

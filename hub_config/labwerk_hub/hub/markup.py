@@ -1,0 +1,69 @@
+"""What templates can say: translations and formats, for Jinja's two environments.
+
+JupyterHub makes one environment for its handlers and one for its error pages from the
+same options, so all of this comes as one Jinja extension.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment
+from jinja2.ext import InternationalizationExtension
+
+from labwerk_hub import formats, texts
+from labwerk_hub.domain.texts import Localized, Message
+from labwerk_hub.hub import language
+
+
+def extension(zone: ZoneInfo) -> type[InternationalizationExtension]:
+    """The extension for a site in ``zone``; every text follows the request's language."""
+
+    class LabwerkMarkup(InternationalizationExtension):
+        """``{% trans %}``, ``_()`` and the filters of Labwerk's templates."""
+
+        def __init__(self, environment: Environment) -> None:
+            super().__init__(environment)
+            environment.install_gettext_callables(  # type: ignore[attr-defined]
+                _gettext, _ngettext, newstyle=True
+            )
+            environment.policies["ext.i18n.trimmed"] = True
+            environment.filters.update(_filters(zone))
+
+    return LabwerkMarkup
+
+
+def _gettext(message: str) -> str:
+    return texts.translations(language.current()).gettext(message)
+
+
+def _ngettext(singular: str, plural: str, count: int) -> str:
+    return texts.translations(language.current()).ngettext(singular, plural, count)
+
+
+def _filters(zone: tzinfo) -> dict[str, object]:
+    def moment(when: datetime) -> str:
+        return formats.moment(_aware(when), language.current(), zone)
+
+    def sentence(message: Message) -> str:
+        return texts.render(message, language.current(), zone)
+
+    return {
+        "alternatives": lambda items: formats.alternatives(items, language.current()),
+        "duration": lambda seconds: formats.duration(int(seconds), language.current()),
+        "gpu_hours": lambda ticks, decimals=None: texts.gpu_hours(
+            ticks, language.current(), decimals
+        ),
+        "localized": lambda text: Localized.in_language(text, language.current()),
+        "moment": moment,
+        "month": lambda period: formats.month(period, language.current()),
+        "number": lambda value, decimals=0: formats.number(value, language.current(), decimals),
+        "sentence": sentence,
+        "utc": lambda when: _aware(when).astimezone(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _aware(when: datetime) -> datetime:
+    """JupyterHub's own moments are UTC without saying so."""
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

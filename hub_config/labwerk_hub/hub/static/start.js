@@ -1,0 +1,94 @@
+// The start page keeps itself up to date: the server renders the questions anew for what
+// is selected, and this puts them in place without moving the focus.
+"use strict";
+
+(() => {
+  const SECONDS = 5;
+  const fields = document.getElementById("labwerk-start");
+  const form = document.getElementById("spawn_form");
+  let timer = 0;
+  let shown = "";
+  let asked = null;
+
+  const selected = () => {
+    const query = new URLSearchParams();
+    for (const name of ["flavour", "image"]) {
+      const input = fields.querySelector(`input[name=${name}]:checked`);
+      if (input) query.set(name, input.value);
+    }
+    return query.toString();
+  };
+
+  const put = (html) => {
+    const focused = fields.contains(document.activeElement) && document.activeElement.id;
+    const note = fields.querySelector("#labwerk-note");
+    const next = document.createElement("template");
+    next.innerHTML = html;
+    const nextNote = next.content.querySelector("#labwerk-note");
+    // The live region itself has to stay, or its change is not read out.
+    if (note && nextNote) {
+      if (note.textContent.trim() !== nextNote.textContent.trim()) {
+        note.replaceChildren(...nextNote.childNodes);
+      }
+      nextNote.replaceWith(note);
+    }
+    fields.replaceChildren(next.content);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+
+  const stale = (is) => {
+    const hint = document.getElementById("labwerk-stale");
+    if (hint) hint.hidden = !is;
+  };
+
+  const refresh = async () => {
+    const query = selected();
+    asked = new AbortController();
+    try {
+      const response = await fetch(`${fields.dataset.refresh}?${query}`, {
+        signal: AbortSignal.any([asked.signal, AbortSignal.timeout(10000)]),
+      });
+      if (response.redirected) return window.location.reload(); // the sign-in has expired
+      if (!response.ok) throw new Error(response.statusText);
+      const html = await response.text();
+      if (html !== shown && query === selected()) {
+        put(html);
+        shown = html;
+      }
+      stale(false);
+    } catch (error) {
+      if (error.name !== "AbortError") stale(true);
+    }
+  };
+
+  const run = async () => {
+    window.clearTimeout(timer);
+    if (document.hidden) return;
+    await refresh();
+    timer = window.setTimeout(run, SECONDS * 1000);
+  };
+
+  const pause = () => {
+    window.clearTimeout(timer);
+    asked?.abort();
+  };
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? pause() : run()));
+  fields.addEventListener("change", () => {
+    shown = "";
+  });
+
+  form.addEventListener("submit", () => {
+    pause();
+    const button = document.getElementById("start");
+    button.disabled = true;
+    button.textContent = button.dataset.busy;
+  });
+
+  // Coming back with the browser's back button shows the page as it was left.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) window.location.reload();
+  });
+
+  timer = window.setTimeout(run, SECONDS * 1000);
+})();
