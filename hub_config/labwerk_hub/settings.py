@@ -298,7 +298,8 @@ def load_settings(path: Path) -> Settings:
     except FileNotFoundError:
         raise SettingsError([f"{path}: there is no such file; name one with --settings."]) from None
     except OSError as error:
-        raise SettingsError([f"{path}: cannot be read ({error.strerror}); check its permissions."]) from None
+        unreadable = f"{path}: cannot be read ({error.strerror}); check its permissions."
+        raise SettingsError([unreadable]) from None
     except UnicodeDecodeError:
         raise SettingsError([f"{path}: is not UTF-8 text; save it as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:

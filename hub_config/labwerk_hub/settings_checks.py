@@ -6,7 +6,7 @@ import ipaddress
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labwerk_hub.adapters.declared import declared_gpu, models
 
@@ -19,6 +19,17 @@ _IDENTITIES = {
     "flavours": ("name",),
     "datasets": ("institution", "name", "version"),
 }
+
+
+class _Fault(NamedTuple):
+    """A key below a place in the file, its value, and what would be right."""
+
+    place: str
+    key: str
+    value: object
+    remedy: str
+
+
 _REMEDIES = {
     "extra_forbidden": "there is no such setting here; remove it or correct its spelling",
     "missing": "is needed but missing",
@@ -68,11 +79,12 @@ def problems_across(path: Path, raw: Mapping[str, Any]) -> Iterator[str]:
     Works on the file as read, so that a fault of shape in one place does not hide what
     is wrong in another.
     """
-    for section, key, value, remedy in _problems(path, raw):
-        yield f"{path}: {section}{'.' if key else ''}{key} = {_shown(value)}: {remedy}."
+    for fault in _problems(path, raw):
+        key = f"{fault.place}.{fault.key}" if fault.key else fault.place
+        yield f"{path}: {key} = {_shown(fault.value)}: {fault.remedy}."
 
 
-def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _overlapping_names(raw)
     yield from _domains(raw)
     yield from _references(raw)
@@ -85,7 +97,9 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, ob
 
 def _entries(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
     found = raw.get(section, [])
-    return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    return (
+        [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    )
 
 
 def _names(raw: Mapping[str, Any], section: str) -> list[str]:
@@ -96,40 +110,44 @@ def _at(section: str, index: int, entry: Mapping[str, Any]) -> str:
     return f"{section}[{index + 1}] “{entry.get('name') or entry.get('login')}”"
 
 
-def _overlapping_names(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _overlapping_names(raw: Mapping[str, Any]) -> Iterator[_Fault]:
     for section, keys in _IDENTITIES.items():
         seen: set[tuple[object, ...]] = set()
         for index, entry in enumerate(_entries(raw, section)):
             identity = tuple(entry.get(key) for key in keys)
             if identity in seen and all(identity):
                 shown = "/".join(map(str, identity))
-                yield _at(section, index, entry), "name", shown, "is taken by an earlier entry; names must differ"
+                place = _at(section, index, entry)
+                yield _Fault(
+                    place, "name", shown, "is taken by an earlier entry; names must differ"
+                )
             seen.add(identity)
     people = raw.get("demo", {}).get("people", []) if isinstance(raw.get("demo"), Mapping) else []
     logins: set[object] = set()
     for index, person in enumerate(p for p in people if isinstance(p, Mapping)):
         if (login := person.get("login")) in logins:
-            yield _at("demo.people", index, person), "login", login, "is taken by an earlier entry; logins must differ"
+            place = _at("demo.people", index, person)
+            yield _Fault(place, "login", login, "is taken by an earlier entry; logins must differ")
         logins.add(login)
 
 
-def _domains(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _domains(raw: Mapping[str, Any]) -> Iterator[_Fault]:
     owner: dict[str, str] = {}
     for index, entry in enumerate(_entries(raw, "institutions")):
         domains = entry.get("domains")
         for domain in domains if isinstance(domains, list) else []:
             key = str(domain).casefold()
             if key in owner:
-                yield (
+                yield _Fault(
                     _at("institutions", index, entry),
                     "domains",
                     domain,
-                    f"belongs to institution {owner[key]} already; one domain maps to one institution",
+                    f"belongs to {owner[key]} already; one domain maps to one institution",
                 )
             owner[key] = str(entry.get("name"))
 
 
-def _references(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _references(raw: Mapping[str, Any]) -> Iterator[_Fault]:
     institutions = _names(raw, "institutions")
     known = ", ".join(institutions) or "none"
     for section in ("courses", "datasets"):
@@ -139,10 +157,11 @@ def _references(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]
             named += [("shared_with", name) for name in shared] if isinstance(shared, list) else []
             for key, name in named:
                 if name is not None and name not in institutions:
-                    yield _at(section, index, entry), key, name, f"is not an institution; there are {known}"
+                    remedy = f"is not an institution; there are {known}"
+                    yield _Fault(_at(section, index, entry), key, name, remedy)
 
 
-def _gpus(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _gpus(raw: Mapping[str, Any]) -> Iterator[_Fault]:
     for index, entry in enumerate(_entries(raw, "gpus")):
         layout, devices = entry.get("layout"), entry.get("devices", [])
         if not isinstance(layout, list) or not isinstance(devices, list):
@@ -156,29 +175,32 @@ def _gpus(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
                 devices=[str(device) for device in devices],
             )
         except ValueError as problem:
-            yield _at("gpus", index, entry), "", entry.get("layout"), str(problem)
+            yield _Fault(_at("gpus", index, entry), "", entry.get("layout"), str(problem))
 
 
-def _flavours(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _flavours(raw: Mapping[str, Any]) -> Iterator[_Fault]:
     for index, entry in enumerate(_entries(raw, "flavours")):
         slices = entry.get("slices", {})
         for model, profile in slices.items() if isinstance(slices, Mapping) else ():
             where = _at("flavours", index, entry)
             if model not in models():
-                yield where, "slices", model, f"is not a model of the geometry table ({', '.join(models())})"
+                known = ", ".join(models())
+                yield _Fault(where, "slices", model, f"is no model of the geometry table ({known})")
             elif profile != "whole" and profile not in models()[model].profiles:
-                yield where, "slices", profile, f"is not a profile of {model} ({', '.join(models()[model].profiles)})"
+                known = ", ".join(models()[model].profiles)
+                yield _Fault(where, "slices", profile, f"is no profile of {model} ({known})")
 
 
-def _datasets(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _datasets(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     for index, entry in enumerate(_entries(raw, "datasets")):
         files = entry.get("files")
         for file in files if isinstance(files, list) else []:
             if not (path.parent / str(file)).is_file():
-                yield _at("datasets", index, entry), "files", file, f"is no file below {path.parent.resolve()}"
+                remedy = f"is no file below {path.parent.resolve()}"
+                yield _Fault(_at("datasets", index, entry), "files", file, remedy)
 
 
-def _network(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _network(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     network = raw.get("network", {})
     if not isinstance(network, Mapping):
         return
@@ -186,22 +208,24 @@ def _network(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, obj
     seen: dict[object, str] = {}
     for key in ports:
         if (port := network.get(key)) is not None and port in seen:
-            yield "network", key, port, f"is {seen[port]} already; the ports must differ"
+            yield _Fault("network", key, port, f"is {seen[port]} already; the ports must differ")
         seen.setdefault(port, key)
     tls = [str(network.get(key, "")) for key in ("tls_certificate", "tls_key")]
     for key, file in zip(("tls_certificate", "tls_key"), tls, strict=True):
         if file and not os.access(path.parent / file, os.R_OK):
-            yield "network", key, file, "cannot be read; name a PEM file"
+            yield _Fault("network", key, file, "cannot be read; name a PEM file")
     if any(tls) and not all(tls):
-        yield "network", "tls_key", tls[1], "needs tls_certificate and tls_key together"
+        yield _Fault("network", "tls_key", tls[1], "needs tls_certificate and tls_key together")
     address = str(network.get("address", "127.0.0.1"))
     if not any(tls) and not _is_loopback(address):
-        yield "network", "address", address, "needs TLS beyond loopback; set tls_certificate and tls_key"
+        remedy = "needs TLS beyond loopback; set tls_certificate and tls_key"
+        yield _Fault("network", "address", address, remedy)
     if network.get("egress") == "list" and not network.get("egress_allow"):
-        yield "network", "egress_allow", [], "must name at least one network when egress is “list”"
+        remedy = "must name at least one network when egress is “list”"
+        yield _Fault("network", "egress_allow", [], remedy)
 
 
-def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, object, str]]:
+def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     sign_in, network = raw.get("sign_in", {}), raw.get("network", {})
     if not isinstance(sign_in, Mapping) or not isinstance(network, Mapping):
         return
@@ -209,12 +233,15 @@ def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[tuple[str, str, obj
     if issuer == "demo":
         address = str(network.get("address", "127.0.0.1"))
         if address != "127.0.0.1":
-            yield "network", "address", address, "must be 127.0.0.1 while sign_in.issuer is “demo”"
+            remedy = "must be 127.0.0.1 while sign_in.issuer is “demo”"
+            yield _Fault("network", "address", address, remedy)
         return
     if isinstance(issuer, str) and not issuer.startswith(("https://", "http://127.0.0.1:")):
-        yield "sign_in", "issuer", issuer, "must be “demo” or an address that begins with https://"
+        remedy = "must be “demo” or an address that begins with https://"
+        yield _Fault("sign_in", "issuer", issuer, remedy)
     if not secret or not os.access(path.parent / secret, os.R_OK):
-        yield "sign_in", "client_secret_file", secret, "cannot be read; name a file that holds the client's secret in one line"
+        remedy = "cannot be read; name a file that holds the client's secret in one line"
+        yield _Fault("sign_in", "client_secret_file", secret, remedy)
 
 
 def _is_loopback(address: str) -> bool:

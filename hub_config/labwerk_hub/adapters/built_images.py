@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -41,4 +40,4 @@ class BuiltImages(BaseModel):
         temporary = state / "images.json.new"
         temporary.write_text(self.model_dump_json(indent=1), encoding="utf-8")
         temporary.chmod(0o644)
-        os.replace(temporary, state / "images.json")
+        temporary.replace(state / "images.json")

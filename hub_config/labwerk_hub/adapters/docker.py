@@ -17,6 +17,7 @@ import docker.errors
 import requests
 from docker.types import DeviceRequest as DockerDeviceRequest
 from docker.types import Mount as DockerMount
+from docker.utils import kwargs_from_env
 
 from labwerk_hub.domain.container import (
     LABEL_INSTANCE,
@@ -128,7 +129,7 @@ def unreachable() -> Iterator[None]:
 
 def open_client(base_url: str | None = None) -> docker.APIClient:
     """A client of the engine that DOCKER_HOST names, or of the local socket."""
-    kwargs = docker.utils.kwargs_from_env()
+    kwargs = kwargs_from_env()
     if base_url is not None:
         kwargs["base_url"] = base_url
     # A storm of starts asks from many threads: connections are kept for all of them.
@@ -184,7 +185,9 @@ def engine_arguments(
             )
         ]
     mounts = [
-        DockerMount(m.target, m.source, type="bind", read_only=m.read_only, propagation=m.propagation)
+        DockerMount(
+            m.target, m.source, type="bind", read_only=m.read_only, propagation=m.propagation
+        )
         for m in spec.mounts
     ]
     host_config = client.create_host_config(

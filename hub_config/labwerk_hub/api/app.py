@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     metering = Metering(workbench, Hub(hub_api, token), settings.sessions.metering_period)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         metering.start()
         yield
         await run_in_threadpool(metering.stop)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import httpx
+from pydantic import BaseModel, Field
 
 from labwerk_hub.errors import LabwerkError
 
@@ -11,6 +14,23 @@ class HubUnreachableError(LabwerkError):
     """The hub does not answer, or not as expected."""
 
     code = "hub-unreachable"
+
+
+class _User(BaseModel):
+    name: str
+
+
+class _Next(BaseModel):
+    offset: int
+
+
+class _Pagination(BaseModel):
+    next: _Next | None
+
+
+class _Page(BaseModel):
+    items: tuple[_User, ...]
+    pagination: Annotated[_Pagination, Field(alias="_pagination")]
 
 
 class Hub:
@@ -30,28 +50,24 @@ class Hub:
         Raises HubUnreachableError.
         """
         names: set[str] = set()
-        for state in ("active", "ready"):
-            offset: int | None = 0
-            while offset is not None:
-                page = self._get(state, offset)
-                names |= {item["name"] for item in page["items"]}
-                following = page["_pagination"]["next"]
-                offset = following["offset"] if following else None
+        offset: int | None = 0
+        while offset is not None:
+            # "active" is JupyterHub's word for: running, starting or stopping.
+            page = _Page.model_validate(
+                self._request(
+                    "GET",
+                    "users",
+                    params={"state": "active", "offset": offset},
+                    headers={"Accept": "application/jupyterhub-pagination+json"},
+                ).json()
+            )
+            names |= {user.name for user in page.items}
+            offset = page.pagination.next.offset if page.pagination.next else None
         return names
 
     def stop(self, person: str) -> None:
         """Ask the hub to stop a person's server. Raises HubUnreachableError."""
         self._request("DELETE", f"users/{person}/server")
-
-    def _get(self, state: str, offset: int) -> dict[str, list[dict[str, str]]]:
-        response = self._request(
-            "GET",
-            "users",
-            params={"state": state, "offset": offset},
-            headers={"Accept": "application/jupyterhub-pagination+json"},
-        )
-        found: dict[str, list[dict[str, str]]] = response.json()
-        return found
 
     def _request(self, method: str, path: str, **kwargs: object) -> httpx.Response:
         try:

@@ -171,19 +171,20 @@ def _refusal(
     return None
 
 
-def _all_held(
-    matching: list[tuple[Gpu, Slice]], held: tuple[HeldSlice, ...]
-) -> Refusal:
+def _all_held(matching: list[tuple[Gpu, Slice]], held: tuple[HeldSlice, ...]) -> Refusal:
     """Nothing is free; the sentence says when the first slice is due back."""
 
     def freed_at(slice_: Slice) -> datetime:
-        return max(h.ends_at for h in held if h.slice.gpu == slice_.gpu and h.slice.mask & slice_.mask)
+        return max(
+            h.ends_at for h in held if h.slice.gpu == slice_.gpu and h.slice.mask & slice_.mask
+        )
 
     until = min(freed_at(slice_) for _, slice_ in matching)
     return Refusal(
         Reason.NO_SLICE_FREE,
         Message(
-            "All %(total)s of these slices are in use. The next one is due back %(until)s at the latest.",
+            "All %(total)s of these slices are in use. "
+            "The next one is due back %(until)s at the latest.",
             {"total": len(matching), "until": until},
         ),
         until,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 import docker.errors
@@ -40,6 +41,11 @@ _THREADS = 8
 _LOG_LINES = 40
 
 
+@cache
+def _executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, "labwerk-spawner")
+
+
 class LabwerkSpawner(DockerSpawner):
     """DockerSpawner whose container is one ContainerSpec, under one lease."""
 
@@ -56,9 +62,7 @@ class LabwerkSpawner(DockerSpawner):
     @property
     def executor(self) -> ThreadPoolExecutor:
         """Threads for the engine and the database, shared by all spawners."""
-        if LabwerkSpawner._executor is None:
-            LabwerkSpawner._executor = ThreadPoolExecutor(_THREADS, "labwerk-spawner")
-        return LabwerkSpawner._executor
+        return _executor()
 
     @property
     def client(self) -> Any:
@@ -120,7 +124,7 @@ class LabwerkSpawner(DockerSpawner):
             return None
         return 0 if container is None else "The container has ended."
 
-    async def stop(self, now: bool = False) -> None:
+    async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub passes it
         """End the session: inspect, close the charge, remove. No container is fine."""
         if self.session:
             if self._failed and not self.failure_log:
@@ -162,9 +166,7 @@ class LabwerkSpawner(DockerSpawner):
         options = self.user_options
         return Request(str(options.get("flavour", "")), str(options.get("image", "")))
 
-    async def _call(
-        self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
+    async def _call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run a service in a thread: database and engine never block the event loop."""
         return await asyncio.wrap_future(self.executor.submit(function, *args, **kwargs))
 

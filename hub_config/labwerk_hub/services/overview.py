@@ -149,9 +149,7 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
         person = tx.people.by_name(person_name)
         leases = tx.leases.unended_of(person_name)
         if person is None or person.institution not in workbench.catalogue.budgets:
-            raise UnknownPersonError(
-                f"{person_name} is not known here; sign in at the hub first."
-            )
+            raise UnknownPersonError(f"{person_name} is not known here; sign in at the hub first.")
         balance = balance_of(workbench, tx, person)
     spoken = language or person.locale or workbench.policy.language
     who = entitlement_of(workbench, person)
@@ -247,9 +245,7 @@ def _dataset(workbench: Workbench, dataset: Dataset, language: str) -> DatasetVi
     institution = workbench.catalogue.institution(dataset.institution)
     return DatasetView(
         id=dataset.id,
-        institution=Named(
-            name=institution.name, title=institution.title.in_language(language)
-        ),
+        institution=Named(name=institution.name, title=institution.title.in_language(language)),
         name=dataset.name,
         title=dataset.title.in_language(language),
         description=dataset.description.in_language(language),

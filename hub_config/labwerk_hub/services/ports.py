@@ -150,11 +150,16 @@ class Transaction(Protocol):
     """The tables within one transaction."""
 
     @property
-    def people(self) -> People: ...
+    def people(self) -> People:
+        """The person table."""
+
     @property
-    def leases(self) -> Leases: ...
+    def leases(self) -> Leases:
+        """The lease table."""
+
     @property
-    def ledger(self) -> Ledger: ...
+    def ledger(self) -> Ledger:
+        """The ledger."""
 
 
 class Database(Protocol):

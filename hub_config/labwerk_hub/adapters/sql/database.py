@@ -11,6 +11,7 @@ from importlib import resources
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError as SqlError
 from sqlalchemy.exc import OperationalError
@@ -109,7 +110,7 @@ def migrate(url: str) -> None:
         with engine.connect() as connection:
             config.attributes["connection"] = connection.execution_options(labwerk_write=True)
             command.upgrade(config, "head")
-    except (SqlError, command.util.CommandError) as error:
+    except (SqlError, CommandError) as error:
         shown = engine.url.render_as_string(hide_password=True)
         raise DatabaseError(f"{shown}: cannot be migrated ({error}).") from error
     finally:

@@ -37,8 +37,7 @@ class SqlLeases:
         )
         if slice_ is not None:
             units = [
-                {"gpu": slice_.gpu, "unit": unit, "session": lease.session}
-                for unit in slice_.units
+                {"gpu": slice_.gpu, "unit": unit, "session": lease.session} for unit in slice_.units
             ]
             self._connection.execute(insert(held_units), units)
 
@@ -71,15 +70,11 @@ class SqlLeases:
 
     def set_ended(self, session: str, ended_ms: int, reason: EndReason) -> None:
         """Over; its units are free."""
-        self._set(
-            session, state=LeaseState.ENDED.value, ended_ms=ended_ms, end_reason=reason.value
-        )
+        self._set(session, state=LeaseState.ENDED.value, ended_ms=ended_ms, end_reason=reason.value)
         self._connection.execute(delete(held_units).where(held_units.c.session == session))
 
     def _set(self, session: str, **values: str | int) -> None:
-        self._connection.execute(
-            update(leases).where(leases.c.session == session).values(**values)
-        )
+        self._connection.execute(update(leases).where(leases.c.session == session).values(**values))
 
     def _list(self, condition: object) -> list[Lease]:
         query = select(leases).where(condition).order_by(leases.c.intended_ms)  # type: ignore[arg-type]
