@@ -133,7 +133,7 @@ def _client_secret(settings: Settings) -> str:
     return secret
 
 
-class LabwerkAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
+class LabwerkAuthenticator(GenericOAuthenticator):
     """GenericOAuthenticator that knows its provider and whom Labwerk lets in."""
 
     sign_in = Instance(SignIn, help="What signing in needs of the site.").tag(config=True)

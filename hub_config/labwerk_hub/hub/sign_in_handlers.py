@@ -47,7 +47,7 @@ def nonce_of(state: str) -> str:
     return hashlib.sha256(f"nonce {state}".encode()).hexdigest()
 
 
-class LoginHandler(OAuthLoginHandler):  # type: ignore[misc]
+class LoginHandler(OAuthLoginHandler):
     """Sends the browser to the provider."""
 
     def get(self) -> None:
@@ -68,7 +68,7 @@ class LoginHandler(OAuthLoginHandler):  # type: ignore[misc]
         super().authorize_redirect(*args, extra_params={**extra_params, **added}, **kwargs)
 
 
-class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
+class CallbackHandler(OAuthCallbackHandler):
     """Where the provider sends the browser back to."""
 
     def check_arguments(self) -> None:
@@ -102,7 +102,7 @@ class CallbackHandler(OAuthCallbackHandler):  # type: ignore[misc]
             raise
 
 
-class LogoutHandler(OAuthLogoutHandler):  # type: ignore[misc]
+class LogoutHandler(OAuthLogoutHandler):
     """Signs out here, then at the provider."""
 
     _id_token: str | None = None

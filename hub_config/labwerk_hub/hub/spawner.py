@@ -57,7 +57,7 @@ class LabwerkSpawner(DockerSpawner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stages = Stages()
-        self._failed = False
+        self._start_failed = False
 
     @property
     def executor(self) -> ThreadPoolExecutor:
@@ -75,7 +75,7 @@ class LabwerkSpawner(DockerSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Admission first; then the container; returns when the server answers."""
-        self.stages, self.failure_log, self._failed = Stages(), "", True
+        self.stages, self.failure_log, self._start_failed = Stages(), "", True
         spoken = await self._language()
         try:
             granted = await self._call(
@@ -104,7 +104,7 @@ class LabwerkSpawner(DockerSpawner):
             raise await self._ended_early(spoken) from None
         await self._call(sessions.begun, self.workbench, self.session)
         self.stages.reach(Stage.READY, spoken)
-        self._failed = False
+        self._start_failed = False
         return address, PORT
 
     async def poll(self) -> int | str | None:
@@ -127,9 +127,9 @@ class LabwerkSpawner(DockerSpawner):
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub passes it
         """End the session: inspect, close the charge, remove. No container is fine."""
         if self.session:
-            if self._failed and not self.failure_log:
+            if self._start_failed and not self.failure_log:
                 self.failure_log = await self._log_tail()
-            reason = EndReason.FAILED if self._failed else EndReason.STOPPED
+            reason = EndReason.FAILED if self._start_failed else EndReason.STOPPED
             try:
                 await self._call(sessions.ended, self.workbench, self.session, reason)
             except EngineUnreachableError as error:
