@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -140,7 +141,8 @@ def _engine(network: Path) -> Iterator[Sandbox]:
     ]
     variables = environment.variables() | {"LABWERK_TESTS_REFEREE": str(RUN / "referee")}
     # dockerd offers the driver `nvidia` when it finds this name on its PATH as it starts.
-    variables["PATH"] = f"{_SUPPORT}:{variables['PATH']}"
+    python = Path(sys.executable).parent
+    variables["PATH"] = f"{_SUPPORT}:{python}:{variables['PATH']}"
     log_file = RUN / "dockerd.log"
     with log_file.open("w") as log:
         process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)

@@ -1,0 +1,60 @@
+"""Fixtures that several parts share; each starts something real and ends it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.engine import Engine
+from support.environment import REPOSITORY
+from support.install import Install, fresh_state
+from support.referee import Referee
+from support.settings import DEVICES, settings_text
+
+ARTIFACTS = REPOSITORY / ".artifacts" / time.strftime("%Y-%m-%d-%H%M%S")
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where this run keeps screenshots and logs; its place is printed at the end."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    return ARTIFACTS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if ARTIFACTS.exists():
+        terminalreporter.write_line(f"screenshots and logs of this run: {ARTIFACTS}")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The tests' engine; only `python3 tests` starts it."""
+    if "LABWERK_TESTS_ENGINE_PID" not in os.environ:
+        pytest.fail("this part needs the tests' engine: run it with `python3 tests PART`")
+    return Engine()
+
+
+@pytest.fixture(scope="session")
+def referee(engine: Engine) -> Referee:  # noqa: ARG001  (its hook is started by the engine)
+    """The referee, told which devices the machine has."""
+    referee = Referee()
+    referee.declare(DEVICES)
+    return referee
+
+
+@pytest.fixture(scope="session")
+def labwerk(referee: Referee, artifacts: Path) -> Iterator[Install]:  # noqa: ARG001
+    """A whole install, brought up with the operator's own commands and taken down again."""
+    state = fresh_state("state")
+    settings = artifacts / "labwerk.toml"
+    settings.write_text(settings_text(state), encoding="utf-8")
+    install = Install(settings, state, "http://127.0.0.1:18000")
+    install.run("up", "--detach")
+    try:
+        yield install
+    finally:
+        (artifacts / "logs.txt").write_text(install.log_ends(lines=2000))
+        install.run("down", "--yes")

@@ -1,0 +1,85 @@
+"""Scarcity: the last slice, a full pool, and the referee's own controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import docker.errors
+import pytest
+from docker.types import DeviceRequest
+from support import pages
+from support.books import Books
+from support.engine import Engine
+from support.hub_client import StartRefusedError
+from support.person import Person
+from support.referee import Referee
+from support.settings import DEVICES
+
+SignIn = Callable[[str], Person]
+
+
+def attempt(person: Person) -> str:
+    try:
+        person.start("single")
+    except StartRefusedError as refusal:
+        return str(refusal)
+    return ""
+
+
+def test_two_people_racing_for_the_last_slice_get_one_lease_and_one_clear_refusal(
+    signed_in: SignIn, books: Books, referee: Referee
+) -> None:
+    people = [signed_in("anna"), signed_in("olga")]
+    with ThreadPoolExecutor(2) as pool:
+        refusals = list(pool.map(attempt, people))
+
+    assert sorted(bool(refusal) for refusal in refusals) == [False, True]
+    (refused,) = [refusal for refusal in refusals if refusal]
+    assert "slice" in refused.lower() or "scheibe" in refused.lower(), refused
+    holders = [lease for p in people for lease in books.leases(p.name) if lease.state != "ended"]
+    assert len(holders) == 1
+    assert [v.refusal for v in referee.verdicts() if v.refusal] == []
+
+
+def test_a_full_pool_is_shown_with_a_reason_and_cannot_be_chosen(signed_in: SignIn) -> None:
+    signed_in("anna").start("single")
+    olga = signed_in("olga")
+    page = olga.start_page()
+    offered = {value for name, value in pages.form_offering(page, "flavour").choices}
+    assert "single" not in offered
+    assert "small" in offered
+    assert "No slice" in pages.text(page) or "free" in pages.text(page)
+
+
+def test_who_asks_for_a_full_pool_all_the_same_is_refused(signed_in: SignIn, books: Books) -> None:
+    signed_in("anna").start("single")
+    olga = signed_in("olga")
+    with pytest.raises(StartRefusedError):
+        olga.start("single")
+    assert [lease.state for lease in books.leases(olga.name) if lease.state != "ended"] == []
+
+
+def test_the_slice_is_free_again_after_the_stop(signed_in: SignIn) -> None:
+    anna, olga = signed_in("anna"), signed_in("olga")
+    anna.start("single")
+    anna.stop()
+    olga.start("single")
+
+
+@pytest.mark.parametrize(
+    ("device", "said"), [(list(DEVICES)[1], "is held by"), ("MIG-unknown", "is unknown")]
+)
+def test_the_referee_refuses_what_is_held_or_unknown(
+    signed_in: SignIn, engine: Engine, device: str, said: str
+) -> None:
+    anna = signed_in("anna")
+    anna.start("single")
+    image = engine.session_of(anna.name).image
+    request = DeviceRequest(driver="nvidia", device_ids=[device], capabilities=[["gpu"]])
+    container = engine.client.containers.create(image, ["true"], device_requests=[request])
+    try:
+        with pytest.raises(docker.errors.APIError, match=said):
+            container.start()
+    finally:
+        container.remove(force=True)

@@ -1,0 +1,57 @@
+"""A person at a browser without JavaScript: signs in, starts, works, stops, signs out."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+
+from support import pages
+from support.hub_client import HubClient, Started
+
+
+class Person(HubClient):
+    """Somebody with an account at the demo's provider."""
+
+    def __init__(self, url: str, login: str) -> None:
+        super().__init__(url)
+        self.login = login
+
+    def sign_in(self) -> httpx.Response:
+        """Sign in at the provider; the page that the workbench then shows."""
+        page = self.http.get("/hub/login")
+        for _ in range(4):  # the way there, the choice of a person, consent if it is asked
+            if str(page.url).startswith(f"{self.url}/"):
+                break
+            page = self._answer(page)
+        if page.status_code == 200:
+            self.name = self.who_am_i()
+        return page
+
+    def _answer(self, page: httpx.Response) -> httpx.Response:
+        for form in pages.forms(page):
+            if ("login", self.login) in form.choices:
+                return pages.submit(self.http, form.with_values(login=self.login))
+        raise AssertionError(f"{self.login} cannot be chosen at {page.url}: {pages.text(page)}")
+
+    def sign_out(self) -> httpx.Response:
+        """Sign out here and at the provider; the last page."""
+        page = self.http.get("/hub/logout")
+        if not str(page.url).startswith(f"{self.url}/") and pages.forms(page):
+            form = pages.forms(page)[0]
+            page = pages.submit(self.http, form.with_values(**dict(form.choices)))
+        return page
+
+    def start_page(self) -> httpx.Response:
+        """The start page as it is now."""
+        return self.http.get("/hub/spawn")
+
+    def start(self, flavour: str, image: str = "base") -> Started:
+        """Choose on the start page and follow the pending page to the Lab.
+
+        Raises :class:`support.hub_client.StartRefusedError` if no server comes.
+        """
+        form = pages.form_offering(self.start_page(), "flavour")
+        chosen = form.with_values(flavour=flavour, image=image)
+        clicked = time.monotonic()
+        return self.follow_to_lab(clicked, pages.submit(self.http, chosen))

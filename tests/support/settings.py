@@ -1,0 +1,78 @@
+"""The settings file of the tests' install: the shipped demo, moved and with a real-GPU corner."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from support.environment import REPOSITORY
+from support.referee import Device
+
+SHIPPED = REPOSITORY / "hub_config" / "labwerk.toml"
+
+#: One GPU is declared as real, with a device name for each slice of its layout: the engine
+#: is then asked for devices and the referee judges every start. Its driver is nowhere, so
+#: nothing may be computed on it; the other two GPUs stay simulated as shipped.
+REAL_GPU = "sim-a100"
+_DEVICE = "MIG-5d1f9c1e-0000-4000-8000-00000000000{}"
+DEVICES = {
+    _DEVICE.format(0): Device(REAL_GPU, (0, 1, 2, 3)),
+    _DEVICE.format(1): Device(REAL_GPU, (4, 5)),
+    _DEVICE.format(2): Device(REAL_GPU, (6,)),
+}
+
+#: A flavour that only one slice of the whole pool serves, so that two people can race for it.
+LAST_SLICE = """
+[[flavours]]
+name = "single"
+title = "The one slice"
+slices = { "A100-40GB" = "2g.10gb" }
+cpus = 1.0
+memory_gib = 2
+longest_hours = 1
+"""
+
+
+def settings_text(state: Path, **values: str | int) -> str:
+    """The shipped settings with another state folder, other ports, bridge and network.
+
+    None of them is the shipped one: whoever relies on a default is found out.
+    """
+    moved: dict[str, str | int] = {
+        "machine.state": str(state),
+        "network.public_port": 18000,
+        "network.proxy_api_port": 18001,
+        "network.hub_port": 18081,
+        "network.service_port": 18082,
+        "network.provider_port": 19400,
+        "network.bridge": "labwerk-t",
+        "network.subnet": "10.214.0.0/24",
+        "sessions.metering_period": 5,
+    }
+    text = replaced(SHIPPED.read_text(encoding="utf-8"), moved | _dotted(values))
+    text = text.replace('files = ["datasets/', f'files = ["{SHIPPED.parent}/datasets/')
+    return _with_real_gpu(text) + LAST_SLICE
+
+
+def replaced(text: str, values: Mapping[str, str | int]) -> str:
+    """``text`` with other values for keys written ``table.key``; each must be there once."""
+    for key, value in values.items():
+        table, _, name = key.rpartition(".")
+        start = text.index(f"\n[{table}]\n")
+        written = f'"{value}"' if isinstance(value, str) else str(value)
+        changed, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {written}", text[start:], count=1)
+        assert count == 1, f"the shipped settings have no {key}"
+        text = text[:start] + changed
+    return text
+
+
+def _dotted(values: Mapping[str, str | int]) -> dict[str, str | int]:
+    return {name.replace("__", "."): value for name, value in values.items()}
+
+
+def _with_real_gpu(text: str) -> str:
+    start = text.index(f'name = "{REAL_GPU}"')
+    devices = ", ".join(f'"{name}"' for name in DEVICES)
+    real = f"simulated = false\ndevices = [{devices}]"
+    return text[:start] + text[start:].replace("simulated = true", real, 1)
