@@ -1,0 +1,38 @@
+"""`restart`: the programs anew, with the settings file as it is now."""
+
+from __future__ import annotations
+
+from labwerk_hub.machine import engine
+from labwerk_hub.machine.errors import MachineError
+from labwerk_hub.machine.places import Places
+from labwerk_hub.machine.programs import programs
+from labwerk_hub.machine.progress import Progress
+from labwerk_hub.machine.readiness import wait_until_ready
+from labwerk_hub.machine.record import Origin
+from labwerk_hub.machine.supervisor import Supervisor
+from labwerk_hub.machine.up import ensure_network, install
+from labwerk_hub.settings import Settings, load_settings
+
+
+def restart(origin: Origin, progress: Progress) -> Settings:
+    """Restart every program; sessions live on. The settings in use afterwards.
+
+    Raises MachineError if Labwerk does not run, and before anything is stopped if the
+    settings have a fault or lead to another installation.
+    """
+    with progress.step("Check settings and network"):
+        settings = load_settings(origin.settings)
+        places = Places(settings.machine.state)
+        supervisor = Supervisor(places)
+        if not supervisor.is_running():
+            raise MachineError(f"The Labwerk in {places.state} does not run; use `up`.")
+        client = engine.connect(engine.engine_host({"DOCKER_HOST": origin.engine}))
+        ensure_network(settings, places, client, progress)
+        settings = install(origin, settings, places)
+        origin.write(places.origin)
+    with progress.step("Restart the programs"):
+        supervisor.apply(programs(settings, places), progress.log)
+        supervisor.restart_programs()
+    with progress.step("Wait until everything answers"):
+        wait_until_ready(settings, places)
+    return settings

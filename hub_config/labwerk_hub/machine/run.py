@@ -1,0 +1,105 @@
+"""What the supervisor starts: each program takes this process's place.
+
+Secrets come from their files here, so none stands in the supervisor's configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from labwerk_hub.machine import node
+from labwerk_hub.machine.places import Places
+from labwerk_hub.machine.prepared import secret
+from labwerk_hub.settings import Settings
+
+#: What may be run; ``settle`` ends by itself, the others do not.
+PROGRAMS = ("hub", "service", "helper", "proxy", "provider", "migrate", "settle")
+
+
+def run(name: str, settings: Settings) -> None:
+    """Run one program of an installation; returns only for those that end by themselves."""
+    places = Places(settings.machine.state)
+    os.umask(0o077)
+    if name == "hub":
+        _run_hub(places)
+    if name == "service":
+        _run_service(settings, places)
+    if name == "proxy":
+        _run_proxy(settings, places)
+    if name == "provider":
+        config = places.run / "provider.json"
+        _become([node.installed_node(places).node, node.provider_command(places), config])
+    if name == "helper":
+        from labwerk_hub.machine import helper
+
+        helper.serve(settings)
+    if name == "migrate":
+        _migrate(settings, places)
+    if name == "settle":
+        from labwerk_hub import bootstrap
+        from labwerk_hub.services import reconcile
+
+        reconcile.settle(bootstrap.workbench(settings))
+
+
+def _run_hub(places: Places) -> NoReturn:
+    _become([sys.executable, "-m", "jupyterhub", "--config", places.hub_config])
+
+
+def _run_service(settings: Settings, places: Places) -> NoReturn:
+    network = settings.network
+    hub = f"http://{network.gateway}:{network.hub_port}"
+    _become(
+        [
+            *(sys.executable, "-m", "uvicorn", "--factory", "labwerk_hub.api.app:create_app"),
+            *("--host", network.gateway, "--port", str(network.service_port), "--no-access-log"),
+        ],
+        {
+            "JUPYTERHUB_SERVICE_NAME": "labwerk",
+            "JUPYTERHUB_SERVICE_PREFIX": "/services/labwerk/",
+            "JUPYTERHUB_SERVICE_URL": f"http://{network.gateway}:{network.service_port}",
+            "JUPYTERHUB_CLIENT_ID": "service-labwerk",
+            "JUPYTERHUB_BASE_URL": "/",
+            "JUPYTERHUB_API_URL": f"{hub}/hub/api",
+            "JUPYTERHUB_API_TOKEN": secret(places, "service_token"),
+        },
+    )
+
+
+def _run_proxy(settings: Settings, places: Places) -> NoReturn:
+    network = settings.network
+    hub = f"http://{network.gateway}:{network.hub_port}"
+    command: list[str | Path] = [node.installed_node(places).node, node.proxy_command(places)]
+    command += ["--ip", network.address, "--port", str(network.public_port)]
+    command += ["--api-ip", "127.0.0.1", "--api-port", str(network.proxy_api_port)]
+    command += ["--default-target", hub, "--error-target", f"{hub}/hub/error"]
+    if network.tls_certificate:
+        command += ["--ssl-cert", settings.resolve(network.tls_certificate)]
+        command += ["--ssl-key", settings.resolve(network.tls_key)]
+    _become(command, {"CONFIGPROXY_AUTH_TOKEN": secret(places, "proxy_token")})
+
+
+def _become(
+    command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+) -> NoReturn:
+    words = [str(word) for word in command]
+    os.execve(words[0], words, {**os.environ, **(environment or {})})
+
+
+def _migrate(settings: Settings, places: Places) -> None:
+    """Bring both databases to this version's tables; the hub makes its own at first start."""
+    from labwerk_hub import bootstrap
+    from labwerk_hub.adapters.sql import migrate
+
+    migrate(bootstrap.database_url(settings))
+    if places.hub_database.exists():
+        from jupyterhub import dbutil
+
+        dbutil.upgrade_if_needed(
+            f"sqlite:///{places.hub_database}", backup=True, log=logging.getLogger()
+        )
