@@ -91,10 +91,12 @@ ${back(language)}`),
 
     // `form` is oidc-provider's own (with its protection against forged requests). The
     // script sends it; without JavaScript the button does.
-    signOut: (language, form) => layout(language, texts[language].signing_out, html`
-${new Html(form)}
-<button class="button" form="op.logoutForm" name="logout" value="yes" autofocus>${texts[language].sign_out}</button>
-<script src="/oidc/static/sign-out.js"></script>`),
+    signOut: (language, form) => {
+      const button = html`<button name="logout" value="yes" autofocus>${texts[language].sign_out}</button>`;
+      return layout(language, texts[language].signing_out, html`
+${new Html(form.replace('</form>', `${button.text}</form>`))}
+<script src="/oidc/static/sign-out.js"></script>`);
+    },
 
     problem: (language, description) => layout(language, texts[language].problem, html`
 <p>${texts[language].start_again}</p>
