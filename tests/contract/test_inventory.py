@@ -21,7 +21,10 @@ def shipped() -> InventoryReader:
 
 def whole_of_every_model() -> InventoryReader:
     return DeclaredInventory(
-        [declared_gpu(f"g{i}", name, ["whole@0"], simulated=True) for i, name in enumerate(models())]
+        [
+            declared_gpu(f"g{i}", name, ["whole@0"], simulated=True)
+            for i, name in enumerate(models())
+        ]
     )
 
 

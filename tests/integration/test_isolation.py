@@ -89,9 +89,7 @@ def inside(labwerk: Install, engine: Engine) -> Iterator[Inside]:
         anna, luca = people["anna"], people["luca"]
         kernel = stack.enter_context(anna.kernel())
         kernel.run(PROBE)
-        yield Inside(
-            anna, luca, kernel, engine.session_of(anna.name), engine.session_of(luca.name)
-        )
+        yield Inside(anna, luca, kernel, engine.session_of(anna.name), engine.session_of(luca.name))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support.engine import Run
 from support.install import Install
@@ -72,6 +73,6 @@ class Books:
         )
         assert self.imbalance() == 0
 
-    def _all(self, query: str, *values: str) -> list[tuple[object, ...]]:
+    def _all(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, timeout=10)) as file:
             return list(file.execute(query, values))

@@ -59,7 +59,7 @@ def variables() -> dict[str, str]:
 
 def ensure(*, with_engine: bool, quiet: bool = False) -> Path:
     """Make what is missing and return the environment's Python."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (whoever runs this may have an older one)
         raise CannotTestError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     if with_engine:
         _ensure_programs(quiet)
@@ -103,10 +103,12 @@ def _ensure_python(quiet: bool) -> Path:
 
 def _make_environment(place: Path) -> None:
     try:
-        import ensurepip  # noqa: F401, PLC0415  (Debian's Python may come without it)
+        import ensurepip  # noqa: F401  (Debian's Python may come without it)
     except ImportError:
         if os.geteuid() != 0:
-            raise CannotTestError("Python's venv is missing: apt-get install python3-venv") from None
+            raise CannotTestError(
+                "Python's venv is missing: apt-get install python3-venv"
+            ) from None
         _install(["python3-venv"])
     _run([sys.executable, "-m", "venv", str(place)], variables())
 

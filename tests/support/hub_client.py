@@ -47,7 +47,10 @@ class HubClient:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.http.close()
 
@@ -67,15 +70,20 @@ class HubClient:
         stages: list[str] = []
         ready_at = time.monotonic()
         if "/hub/spawn-pending/" in page.url.path:
-            stages = list(self._follow_progress())
+            lab = pages.soup(page).select_one("[data-lab]")
+            stages, ready = self._follow_progress()
             ready_at = time.monotonic()
-            page = self.http.get(page.url)
+            # Labwerk's pending page opens the Lab by itself, JupyterHub's loads again; so do
+            # both after a failure, when the hub says why.
+            page = self.http.get(str(lab["data-lab"]) if lab and ready else page.url)
         seconds = time.monotonic() - clicked
         if page.status_code != 200 or not page.url.path.endswith("/lab"):
             raise StartRefusedError(f"{page.status_code} {page.url.path}: {pages.text(page)}")
         return Started(seconds, ready_at, tuple(stages))
 
-    def _follow_progress(self) -> Iterator[str]:
+    def _follow_progress(self) -> tuple[list[str], bool]:
+        """What the hub says on the way, and whether the server got ready."""
+        said: list[str] = []
         url = f"/hub/api/users/{self.name}/server/progress"
         headers = {**self.hub_headers(), "Accept": "text/event-stream"}
         with self.http.stream("GET", url, headers=headers) as events:
@@ -83,11 +91,10 @@ class HubClient:
                 if not line.startswith("data:"):
                     continue
                 event = json.loads(line.removeprefix("data:"))
-                yield str(event.get("message", ""))
-                if event.get("failed"):
-                    raise StartRefusedError(str(event.get("message", "")))
-                if event.get("ready"):
-                    return
+                said.append(str(event.get("message", "")))
+                if event.get("failed") or event.get("ready"):
+                    return said, bool(event.get("ready"))
+        return said, False
 
     def stop(self) -> None:
         """Stop the server and wait until the hub says that it is gone."""

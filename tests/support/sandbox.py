@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support import environment, engine_api
+from support import engine_api, environment
 
 RUN = Path("/run/labwerk-tests")
 _SUPPORT = Path(__file__).resolve().parent

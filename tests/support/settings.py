@@ -61,7 +61,9 @@ def replaced(text: str, values: Mapping[str, str | int]) -> str:
         table, _, name = key.rpartition(".")
         start = text.index(f"\n[{table}]\n")
         written = f'"{value}"' if isinstance(value, str) else str(value)
-        changed, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {written}", text[start:], count=1)
+        changed, count = re.subn(
+            rf"(?m)^{name} = .*$", f"{name} = {written}", text[start:], count=1
+        )
         assert count == 1, f"the shipped settings have no {key}"
         text = text[:start] + changed
     return text

@@ -6,10 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DatabaseError as SqlError
-from sqlalchemy.exc import IntegrityError
-
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
@@ -17,6 +13,9 @@ from labwerk_hub.domain.ledger import entries_of
 from labwerk_hub.domain.metering import Usage
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.errors import DatabaseError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DatabaseError as SqlError
+from sqlalchemy.exc import IntegrityError
 
 IDENTITY = Identity(
     issuer="https://sso.example",

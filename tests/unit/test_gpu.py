@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from labwerk_hub.adapters.declared import declared_gpu, models
 from labwerk_hub.domain.gpu import Inventory, Slice, free_slices, illegal
 

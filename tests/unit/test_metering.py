@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from labwerk_hub.domain.ledger import entries_of, period_end, period_of
 from labwerk_hub.domain.metering import Calendar, Usage, ticks_between, to_ms, usages
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from labwerk_hub.errors import SettingsError
 from labwerk_hub.settings import load_settings
 

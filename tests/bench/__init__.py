@@ -1,0 +1,1 @@
+"""``python3 tests bench NAME``: measurements, each comparison interleaved in one run."""

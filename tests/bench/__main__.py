@@ -1,0 +1,27 @@
+"""Run one benchmark and print a table, or one JSON object with ``--json``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from bench import spawn
+from bench.report import Report
+
+BENCHMARKS: dict[str, Callable[[], Report]] = {"spawn": spawn.measure}
+
+
+def main() -> int:
+    """The exit code: 0 if every goal is met."""
+    parser = argparse.ArgumentParser(prog="python3 tests bench", description=__doc__)
+    parser.add_argument("name", choices=sorted(BENCHMARKS))
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    report = BENCHMARKS[options.name]()
+    print(report.as_json() if options.json else report.as_table())
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The whole way as a person walks it, in Chromium, in two languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from support.browser import PATIENCE, choose, keep, page_in, sign_in
+from support.install import Install
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A person, their language, and words that they must meet on their way."""
+
+    login: str
+    language: str
+    browser_language: str
+    front_door: str
+    start_page: str
+    panel: str
+    welcome: str
+
+
+VISITS = [
+    Visit("anna", "de", "de-DE", "Anmelden", "Sitzung", "Budget", "Willkommen"),
+    Visit("luca", "it", "it-IT", "Accedi", "sessione", "Budget", "Benvenut"),
+]
+
+
+@pytest.fixture(params=VISITS, ids=lambda visit: visit.language)
+def visit(request: pytest.FixtureRequest) -> Visit:
+    chosen: Visit = request.param
+    return chosen
+
+
+@pytest.fixture
+def page(browser: Browser, visit: Visit) -> Iterator[Page]:
+    expect.set_options(timeout=PATIENCE)
+    with page_in(browser, visit.browser_language) as page:
+        yield page
+
+
+@pytest.fixture
+def strangers(page: Page, labwerk: Install) -> list[str]:
+    """Every address the browser asked that is neither the workbench nor its provider."""
+    asked: list[str] = []
+    ours = re.compile(
+        rf"^(http|ws)://127\.0\.0\.1:(18000|19400)/|^(data|blob|about):|^{labwerk.url}"
+    )
+
+    def note(request: Request) -> None:
+        if not ours.match(request.url):
+            asked.append(request.url)
+
+    page.on("request", note)
+    return asked
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """Errors that scripts raised, or wrote to the console."""
+    said: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(f"{message.text} ({message.location.get('url')})")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def test_sign_in_start_work_stop_sign_out(
+    page: Page,
+    visit: Visit,
+    labwerk: Install,
+    artifacts: Path,
+    strangers: list[str],
+    complaints: list[str],
+) -> None:
+    def picture(name: str) -> None:
+        keep(page, artifacts, f"{visit.language}-{name}")
+
+    page.goto(labwerk.url)
+    expect(page.locator("html")).to_have_attribute("lang", visit.language)
+    picture("1-front-door")
+
+    sign_in(page, labwerk.url, visit.login)
+    choose(page, labwerk.url, "small")
+    expect(page.locator("main, body").first).to_contain_text(visit.start_page)
+    expect(page.locator("html")).to_have_attribute("lang", visit.language)
+    picture("2-start-page")
+
+    page.locator("#start").click()
+    page.wait_for_selector("#labwerk-pending, .jp-LabShell")
+    picture("3-pending")
+    page.wait_for_selector(".jp-LabShell", state="visible")
+
+    look_at_the_panel(page, visit)
+    picture("4-panel")
+
+    run_the_welcome_notebook(page, visit)
+    picture("5-notebook")
+
+    page.goto(f"{labwerk.url}/hub/home")
+    picture("6-home")
+    page.locator("#stop").click()
+    page.wait_for_selector("#start")
+    picture("7-stopped")
+
+    page.goto(f"{labwerk.url}/hub/logout")
+    page.wait_for_url(re.compile(rf"^{re.escape(labwerk.url)}/"))
+    picture("8-signed-out")
+    page.goto(f"{labwerk.url}/hub/spawn")
+    assert f"{labwerk.url}/hub/spawn" != page.url, "still signed in after signing out"
+
+    assert strangers == [], "the browser was sent to other hosts"
+    assert complaints == [], "scripts complained"
+
+
+def look_at_the_panel(page: Page, visit: Visit) -> None:
+    panel = page.locator("#labwerk-lab-panel")
+    if not panel.is_visible():
+        page.locator("[data-id='labwerk-lab-panel']").first.click()
+    expect(panel).to_be_visible()
+    expect(panel).to_contain_text(visit.panel)
+    expect(panel).to_contain_text("1g.")
+    expect(panel.locator(".lw-Badge.lw-mod-warn").first).to_be_visible()
+    expect(panel).to_contain_text("La Haute Borne")
+
+
+def run_the_welcome_notebook(page: Page, visit: Visit) -> None:
+    """Open it from the file browser, run all cells, and wait for every one to be done."""
+    page.locator("[data-id='filebrowser']").first.click()
+    page.locator(".jp-DirListing-item[data-file-type='notebook']").first.dblclick()
+    notebook = page.locator(".jp-NotebookPanel:visible")
+    expect(notebook).to_contain_text(visit.welcome)
+    # Saved outputs would look like a run: there are none before it.
+    expect(notebook.locator(".jp-OutputArea-output")).to_have_count(0)
+    page.locator(".jp-NotebookPanel:visible .jp-Notebook .jp-Cell").first.click()
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    page.keyboard.press("Escape")
+    page.evaluate("window.jupyterapp?.commands.execute('notebook:run-all-cells')")
+    waiting = notebook.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*| )\]"))
+    expect(notebook.locator(".jp-OutputArea-output").first).to_be_visible()
+    expect(waiting).to_have_count(0)
+    expect(notebook.locator(".jp-OutputArea-output[data-mime-type*='error']")).to_have_count(0)

@@ -1,0 +1,72 @@
+"""Every command, option and error code is explained in README.md."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import click
+import labwerk_hub
+import pytest
+from labwerk_hub import cli
+from labwerk_hub.errors import LabwerkError
+from support.environment import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+#: What `up` starts under the supervisor; nobody types it.
+INTERNAL = {"run"}
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    assert isinstance(cli.main, click.Group)
+    for name, command in sorted(cli.main.commands.items()):
+        if name not in INTERNAL and not command.hidden:
+            yield name, command
+
+
+def error_types() -> set[type[LabwerkError]]:
+    for module in pkgutil.walk_packages(labwerk_hub.__path__, "labwerk_hub."):
+        if ".migrations" not in module.name:  # Alembic runs those itself
+            importlib.import_module(module.name)
+
+    def below(kind: type[LabwerkError]) -> Iterator[type[LabwerkError]]:
+        for sub in kind.__subclasses__():
+            yield sub
+            yield from below(sub)
+
+    return set(below(LabwerkError))
+
+
+def test_every_command_and_option_is_in_the_readme() -> None:
+    for name, command in commands():
+        (line,) = re.findall(rf"(?m)^\| `python3 hub_config {name}\b.*$", README) or [""]
+        assert line, f"README.md does not explain `python3 hub_config {name}`"
+        for option in command.params:
+            long = max(option.opts, key=len)
+            if not long.startswith("--") or long in {"--help", "--settings"}:
+                continue
+            assert long in line, f"README.md does not explain {long} of {name}"
+
+
+def test_settings_can_be_named_for_every_command() -> None:
+    assert "--settings FILE" in README
+    for name, command in commands():
+        options = {opt for parameter in command.params for opt in parameter.opts}
+        assert "--settings" in options, name
+
+
+@pytest.mark.parametrize("code", sorted({kind.code for kind in error_types()}))
+def test_every_error_code_is_in_the_readmes_table(code: str) -> None:
+    assert re.search(rf"(?m)^\| `{code}` \| .+ \|", README), f"README.md does not explain {code}"
+
+
+def test_no_two_errors_share_a_code() -> None:
+    counted = Counter(kind.code for kind in error_types())
+    assert [code for code, count in counted.items() if count > 1] == []
+
+
+def test_every_error_says_in_its_docstring_when_it_is_raised() -> None:
+    assert [kind.__name__ for kind in error_types() if not kind.__doc__] == []

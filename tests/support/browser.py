@@ -1,0 +1,79 @@
+"""Chromium, driven as a person would: sign in, start, stop, sign out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from support.environment import variables
+
+#: Chromium as root in a container without a display, and without calls of its own home.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+#: What shows when JupyterLab is there to be used.
+SHELL = ".jp-LabShell"
+#: Milliseconds a step may take on a machine with two busy cores.
+PATIENCE = 90_000
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A Chromium that runs while this is open."""
+    program = shutil.which("chromium", path=variables()["PATH"])
+    assert program, "chromium is missing: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def page_in(browser: Browser, language: str) -> Iterator[Page]:
+    """A page of a fresh profile that prefers ``language``."""
+    context = browser.new_context(locale=language, viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(PATIENCE)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def sign_in(page: Page, url: str, login: str) -> None:
+    """From the front door to the start page."""
+    page.goto(f"{url}/hub/login")
+    page.locator(f"button[name=login][value={login}]").click()
+    page.wait_for_url(re.compile(f"^{re.escape(url)}/hub/"))
+
+
+def choose(page: Page, url: str, flavour: str) -> None:
+    """On the start page, choose a flavour; the start is one click away."""
+    page.goto(f"{url}/hub/spawn")
+    page.locator(f"input[name=flavour][value={flavour}]").check()
+
+
+def start(page: Page) -> None:
+    """Click on start and wait for the Lab's shell."""
+    page.locator("#start").click()
+    page.wait_for_selector(SHELL, state="visible")
+
+
+def keep(page: Page, folder: Path, name: str) -> Path:
+    """A screenshot in the run's folder."""
+    file = folder / f"{name}.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(file))
+    return file
