@@ -178,11 +178,9 @@ def reset(file: Path | None, yes: bool, keep_images: bool) -> None:
 @click.argument("name", type=click.Choice(_PROGRAMS))
 def run(name: str) -> None:
     """Run one of Labwerk's programs; the supervisor does that."""
-    from labwerk_hub.bootstrap import SETTINGS_VARIABLE
     from labwerk_hub.machine.run import run as run_program
-    from labwerk_hub.settings import load_settings
 
-    run_program(name, load_settings(Path(os.environ[SETTINGS_VARIABLE])))
+    run_program(name, Path(os.environ["LABWERK_SETTINGS"]))
 
 
 def _checkout() -> Path:

@@ -111,9 +111,7 @@ def _wanted(file: Path) -> Wanted:
     state = machine.get("state", "/var/lib/labwerk")
     if not isinstance(state, str) or not Path(state).is_absolute():
         raise SettingsError(
-            [
-                f"{file}: machine.state = {state!r}: must be absolute, as /var/lib/labwerk is."
-            ]
+            [f"{file}: machine.state = {state!r}: must be absolute, as /var/lib/labwerk is."]
         )
     return Wanted(
         state=Path(state),

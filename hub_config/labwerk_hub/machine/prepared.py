@@ -15,7 +15,6 @@ import tomli_w
 
 from labwerk_hub.adapters.kept_secrets import kept_secret
 from labwerk_hub.machine.accounts import account
-from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.files import content_stamp, read_stamp, replace_folder, write_whole
 from labwerk_hub.machine.log import Account
 from labwerk_hub.machine.places import Places
@@ -42,14 +41,6 @@ def install_provider_config(settings: Settings) -> None:
     if settings.sign_in.is_demo:
         who = account(settings.machine.user)
         os.chown(write_provider_config(settings), who.uid, who.gid)
-
-
-def secret(places: Places, name: str) -> str:
-    """One of the secrets. Raises MachineError if it was never made."""
-    value = read_stamp(places.secrets / name)
-    if not value:
-        raise MachineError(f"The secret {places.secrets / name} is missing; run `up` again.")
-    return value
 
 
 def install_settings(settings: Settings, places: Places) -> Settings:

@@ -10,30 +10,40 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from labwerk_hub.machine import node
+from labwerk_hub.machine.errors import MachineError
+from labwerk_hub.machine.files import read_stamp
 from labwerk_hub.machine.places import Places
-from labwerk_hub.machine.prepared import secret
-from labwerk_hub.settings import Settings
+
+if TYPE_CHECKING:
+    from labwerk_hub.settings import Settings
 
 #: What may be run; ``settle`` ends by itself, the others do not.
 PROGRAMS = ("hub", "service", "helper", "proxy", "provider", "migrate", "settle")
 
 
-def run(name: str, settings: Settings) -> None:
-    """Run one program of an installation; returns only for those that end by themselves."""
-    places = Places(settings.machine.state)
+def run(name: str, file: Path) -> None:
+    """Run one program of an installation, whose settings' copy is ``file``.
+
+    Returns only for programs that end by themselves. What is not needed is not imported,
+    since this is part of every program's start.
+    """
+    places = Places(file.parent)
     os.umask(0o077)
     if name == "hub":
-        _run_hub(places)
+        _become([sys.executable, "-m", "jupyterhub", "--config", places.hub_config])
+    if name == "provider":
+        config = places.run / "provider.json"
+        _become([node.installed_node(places).node, node.provider_command(places), config])
+    from labwerk_hub.settings import load_settings
+
+    settings = load_settings(file)
     if name == "service":
         _run_service(settings, places)
     if name == "proxy":
         _run_proxy(settings, places)
-    if name == "provider":
-        config = places.run / "provider.json"
-        _become([node.installed_node(places).node, node.provider_command(places), config])
     if name == "helper":
         from labwerk_hub.machine import helper
 
@@ -45,10 +55,6 @@ def run(name: str, settings: Settings) -> None:
         from labwerk_hub.services import reconcile
 
         reconcile.settle(bootstrap.workbench(settings))
-
-
-def _run_hub(places: Places) -> NoReturn:
-    _become([sys.executable, "-m", "jupyterhub", "--config", places.hub_config])
 
 
 def _run_service(settings: Settings, places: Places) -> NoReturn:
@@ -66,7 +72,7 @@ def _run_service(settings: Settings, places: Places) -> NoReturn:
             "JUPYTERHUB_CLIENT_ID": "service-labwerk",
             "JUPYTERHUB_BASE_URL": "/",
             "JUPYTERHUB_API_URL": f"{hub}/hub/api",
-            "JUPYTERHUB_API_TOKEN": secret(places, "service_token"),
+            "JUPYTERHUB_API_TOKEN": _secret(places, "service_token"),
         },
     )
 
@@ -81,7 +87,15 @@ def _run_proxy(settings: Settings, places: Places) -> NoReturn:
     if network.tls_certificate:
         command += ["--ssl-cert", settings.resolve(network.tls_certificate)]
         command += ["--ssl-key", settings.resolve(network.tls_key)]
-    _become(command, {"CONFIGPROXY_AUTH_TOKEN": secret(places, "proxy_token")})
+    _become(command, {"CONFIGPROXY_AUTH_TOKEN": _secret(places, "proxy_token")})
+
+
+def _secret(places: Places, name: str) -> str:
+    """One of the tokens. Raises MachineError if it was never made."""
+    value = read_stamp(places.secrets / name)
+    if not value:
+        raise MachineError(f"The secret {places.secrets / name} is missing; run `up` again.")
+    return value
 
 
 def _become(

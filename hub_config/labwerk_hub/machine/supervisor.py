@@ -52,6 +52,8 @@ class _Supervisor(Protocol):
     def startProcessGroup(self, name: str, wait: bool) -> object: ...  # noqa: N802
     def removeProcessGroup(self, name: str) -> object: ...  # noqa: N802
     def addProcessGroup(self, name: str) -> object: ...  # noqa: N802
+    def stopAllProcesses(self) -> object: ...  # noqa: N802
+    def startAllProcesses(self, wait: bool) -> object: ...  # noqa: N802
     def getPID(self) -> int: ...  # noqa: N802
     def shutdown(self) -> object: ...
 
@@ -178,18 +180,16 @@ class Supervisor:
                 self._start_group(state.name)
 
     def restart_programs(self) -> None:
-        """Stop and start every program, supervisord itself stays."""
-        names = [state.name for state in self.states()]
-        for name in reversed(names):
-            self._stop_group(name)
-        for name in names:
-            self._start_group(name)
+        """Stop all programs and start them again; supervisord itself stays."""
+        self._remote.stopAllProcesses()
+        self._remote.startAllProcesses(False)
 
     def stop(self, log: Log) -> None:
         """End supervisord and its programs, and whatever it may have left behind."""
         pid = self._pid()
         if pid is not None:
             born = processes.birth(pid)
+            self._remote.stopAllProcesses()  # at once; a shutdown alone ends one by one
             self._remote.shutdown()
             if born is not None:
                 self._wait_for_end(pid, born)
