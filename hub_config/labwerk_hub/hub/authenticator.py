@@ -106,6 +106,8 @@ def configure_sign_in(c: Config, settings: Settings, workbench: Workbench) -> No
         userdata_url=provider.userinfo_endpoint,
         basic_auth=not provider.secret_in_body,
         enable_pkce=True,
+        # A provider that hangs holds up a page for this long at most.
+        http_request_kwargs={"connect_timeout": 5, "request_timeout": 10},
         # The account is known by its subject; the hub's name is given in update_auth_model.
         username_claim="sub",
         # Who may come in is decided there, too.
