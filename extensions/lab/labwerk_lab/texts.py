@@ -10,7 +10,7 @@ CATALOGUES = {"de": "de_DE", "it": "it_IT", "fr": "fr_FR"}
 """The languages beside English, and the locales that JupyterLab knows them by."""
 
 
-def N_(msgid: str) -> str:
+def N_(msgid: str) -> str:  # noqa: N802  the marker gettext tools know
     """Mark a text for the catalogues; it is translated when it is shown."""
     return msgid
 

@@ -1,0 +1,249 @@
+"""What the workbench says about a session, its budget and its datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, overload
+
+from labwerk import show
+from labwerk.errors import UnknownDatasetError, UnknownFileError
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The part of a GPU that a session holds."""
+
+    label: str
+    gpu: str
+    model: str
+    profile: str
+    units: int
+    units_total: int
+    memory_mib: int
+    simulated: bool
+    """There is no such device: the slice is reserved and charged, but computes nothing."""
+
+    @classmethod
+    def from_json(cls, value: Json) -> Slice:
+        """From the service's answer."""
+        return cls(**{field.name: value[field.name] for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Session:
+    """One running notebook server."""
+
+    id: str
+    flavour: str
+    image: str
+    slice: Slice | None
+    cpus: float
+    memory_gib: int
+    started_at: datetime
+    ends_at: datetime
+
+    @classmethod
+    def from_json(cls, value: Json) -> Session:
+        """From the service's answer."""
+        return cls(
+            id=value["id"],
+            flavour=value["flavour"]["title"],
+            image=value["image"]["title"],
+            slice=Slice.from_json(value["slice"]) if value["slice"] else None,
+            cpus=value["cpus"],
+            memory_gib=value["memory_gib"],
+            started_at=datetime.fromisoformat(value["started_at"]),
+            ends_at=datetime.fromisoformat(value["ends_at"]),
+        )
+
+    def __repr__(self) -> str:
+        return show.as_text(show.session_facts(self))
+
+    def _repr_html_(self) -> str:
+        return show.as_html(show.session_facts(self))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """GPU-hours of one period: granted, used, held by running sessions, left."""
+
+    title: str
+    period: str
+    period_ends_at: datetime
+    granted_ticks: int
+    used_ticks: int
+    held_ticks: int
+    left_ticks: int
+    ticks_per_second: int
+    ticks_per_gpu_hour: int
+    lasts: timedelta | None
+
+    @classmethod
+    def from_json(cls, value: Json) -> Budget:
+        """From the service's answer."""
+        seconds = value["lasts_seconds"]
+        return cls(
+            title=value["title"],
+            period=value["period"],
+            period_ends_at=datetime.fromisoformat(value["period_ends_at"]),
+            granted_ticks=value["granted_ticks"],
+            used_ticks=value["used_ticks"],
+            held_ticks=value["held_ticks"],
+            left_ticks=value["left_ticks"],
+            ticks_per_second=value["ticks_per_second"],
+            ticks_per_gpu_hour=value["ticks_per_gpu_hour"],
+            lasts=None if seconds is None else timedelta(seconds=seconds),
+        )
+
+    @property
+    def granted(self) -> float:
+        """GPU-hours granted for the period."""
+        return self.granted_ticks / self.ticks_per_gpu_hour
+
+    @property
+    def used(self) -> float:
+        """GPU-hours charged so far."""
+        return self.used_ticks / self.ticks_per_gpu_hour
+
+    @property
+    def held(self) -> float:
+        """GPU-hours that running sessions may still use."""
+        return self.held_ticks / self.ticks_per_gpu_hour
+
+    @property
+    def left(self) -> float:
+        """GPU-hours that are neither used nor held."""
+        return self.left_ticks / self.ticks_per_gpu_hour
+
+    @property
+    def per_hour(self) -> float:
+        """GPU-hours that one hour of this session costs."""
+        return self.ticks_per_second * 3600 / self.ticks_per_gpu_hour
+
+    def __repr__(self) -> str:
+        return show.as_text(show.budget_facts(self))
+
+    def _repr_html_(self) -> str:
+        return show.as_html(show.budget_facts(self))
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a dataset."""
+
+    name: str
+    format: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One version of a dataset: what it is, whose, under which licence, where."""
+
+    id: str
+    title: str
+    description: str
+    institution: str
+    version: str
+    nature: str
+    publisher: str
+    origin: str
+    licence: str
+    steward: str
+    path: Path
+    files: tuple[File, ...]
+
+    @classmethod
+    def from_json(cls, value: Json) -> Dataset:
+        """From the service's answer."""
+        return cls(
+            id=value["id"],
+            title=value["title"],
+            description=value["description"],
+            institution=value["institution"]["title"],
+            version=value["version"],
+            nature=value["nature"],
+            publisher=value["publisher"],
+            origin=value["origin"],
+            licence=f"{value['licence']['title']} ({value['licence']['spdx']})",
+            steward=value["steward"],
+            path=Path(value["path"]),
+            files=tuple(
+                File(file["name"], file["format"], file["bytes"]) for file in value["files"]
+            ),
+        )
+
+    def file(self, name: str | None = None) -> File:
+        """The file of this name; the only one if no name is given.
+
+        Raises:
+            UnknownFileError: there is no such file, or there are several.
+        """
+        if name is None and len(self.files) == 1:
+            return self.files[0]
+        for file in self.files:
+            if file.name == name:
+                return file
+        raise UnknownFileError(self.id, name, [file.name for file in self.files])
+
+    def __repr__(self) -> str:
+        return show.as_text(show.dataset_facts(self))
+
+    def _repr_html_(self) -> str:
+        return show.as_html(show.dataset_facts(self))
+
+
+class Datasets(Sequence[Dataset]):
+    """The datasets of a session: a sequence, and a lookup by id."""
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self._datasets = tuple(datasets)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Dataset: ...
+    @overload
+    def __getitem__(self, key: slice[Any, Any, Any]) -> Datasets: ...
+    def __getitem__(self, key: int | str | slice[Any, Any, Any]) -> Dataset | Datasets:
+        if isinstance(key, slice):
+            return Datasets(self._datasets[key])
+        if isinstance(key, int):
+            return self._datasets[key]
+        for dataset in self._datasets:
+            if dataset.id == key:
+                return dataset
+        raise UnknownDatasetError(key, [dataset.id for dataset in self._datasets])
+
+    def __len__(self) -> int:
+        return len(self._datasets)
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return iter(self._datasets)
+
+    def __repr__(self) -> str:
+        return show.table_text(show.dataset_table(self))
+
+    def _repr_html_(self) -> str:
+        return show.table_html(show.dataset_table(self))
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The person's session, budget and datasets at one moment."""
+
+    session: Session | None
+    budget: Budget
+    datasets: Datasets
+
+    @classmethod
+    def from_json(cls, value: Json) -> Overview:
+        """From the service's answer."""
+        return cls(
+            session=Session.from_json(value["session"]) if value["session"] else None,
+            budget=Budget.from_json(value["budget"]),
+            datasets=Datasets([Dataset.from_json(item) for item in value["datasets"]]),
+        )

@@ -1,0 +1,190 @@
+"""How sessions, budgets and datasets look in a notebook, as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from labwerk.texts import duration, moment, month, number, say, size
+
+if TYPE_CHECKING:
+    from labwerk.model import Budget, Dataset, Datasets, Session, Slice
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A heading and what is to be said below it."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading row and the rows below it; ``empty`` is said if there are none."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    empty: str = ""
+
+
+def session_facts(session: Session) -> Facts:
+    """What this session has, since when and for how long."""
+    left = session.ends_at - datetime.now(UTC)
+    simulated = session.slice is not None and session.slice.simulated
+    return Facts(
+        session.flavour + (" – " + say("simulated") if simulated else ""),
+        (
+            (say("Slice"), _slice(session.slice)),
+            (
+                say("Computer"),
+                say(
+                    "%(cpus)s CPU, %(memory)s GiB of memory",
+                    cpus=number(session.cpus),
+                    memory=number(session.memory_gib),
+                ),
+            ),
+            (say("Image"), session.image),
+            (say("Started"), moment(session.started_at)),
+            (
+                say("Ends"),
+                say(
+                    "%(when)s (%(left)s left)",
+                    when=moment(session.ends_at),
+                    left=duration(left),
+                ),
+            ),
+        ),
+        say("No GPU is behind this slice: it is limited and charged like a real one only.")
+        if simulated
+        else "",
+    )
+
+
+def _slice(held: Slice | None) -> str:
+    if held is None:
+        return say("no GPU")
+    return say(
+        "%(label)s, %(units)s of %(total)s units, %(memory)s GiB of GPU memory",
+        label=held.label,
+        units=held.units,
+        total=held.units_total,
+        memory=number(held.memory_mib / 1024, 2),
+    )
+
+
+def budget_facts(budget: Budget) -> Facts:
+    """How many GPU-hours there are, where they went and how long they last."""
+    rows = [
+        (say("Granted"), number(budget.granted, 2)),
+        (say("Used"), number(budget.used, 2)),
+        (say("Held by running sessions"), number(budget.held, 2)),
+        (say("Left"), number(budget.left, 2)),
+        (say("This session costs per hour"), number(budget.per_hour, 3)),
+    ]
+    if budget.lasts is not None and budget.ticks_per_second > 0:
+        rows.append((say("What is left lasts"), duration(budget.lasts)))
+    title = say(
+        "GPU-hours of %(account)s, %(month)s", account=budget.title, month=month(budget.period)
+    )
+    return Facts(title, tuple(rows))
+
+
+def dataset_facts(dataset: Dataset) -> Facts:
+    """One dataset's descriptor."""
+    files = ", ".join(f"{file.name} ({size(file.bytes)})" for file in dataset.files)
+    return Facts(
+        dataset.title,
+        (
+            (say("Name"), dataset.id),
+            (say("Institution"), dataset.institution),
+            (say("Version"), dataset.version),
+            (say("Nature"), nature(dataset.nature)),
+            (say("Published by"), dataset.publisher),
+            (say("Origin"), dataset.origin),
+            (say("Licence"), dataset.licence),
+            (say("Steward"), dataset.steward),
+            (say("Path"), str(dataset.path)),
+            (say("Files"), files),
+        ),
+        dataset.description,
+    )
+
+
+def dataset_table(datasets: Datasets) -> Table:
+    """One row a dataset: what to write, and what it is."""
+    return Table(
+        (say("Name"), say("Title"), say("Institution"), say("Nature"), say("Licence"), say("Size")),
+        tuple(
+            (
+                dataset.id,
+                dataset.title,
+                dataset.institution,
+                nature(dataset.nature),
+                dataset.licence,
+                size(sum(file.bytes for file in dataset.files)),
+            )
+            for dataset in datasets
+        ),
+        say("No dataset is shared with your institution yet."),
+    )
+
+
+def nature(word: str) -> str:
+    """Where a dataset's values come from, in words."""
+    words = {
+        "measured": say("measured data"),
+        "simulated": say("simulated data"),
+        "synthetic": say("synthetic data"),
+        "profiles": say("load profiles"),
+    }
+    return words.get(word, word)
+
+
+def as_text(facts: Facts) -> str:
+    """Facts for a console."""
+    width = max(len(name) for name, _ in facts.rows)
+    lines = [facts.title, *(f"  {name:<{width}}  {value}" for name, value in facts.rows)]
+    return "\n".join([*lines, *([f"  {facts.note}"] if facts.note else [])])
+
+
+def as_html(facts: Facts) -> str:
+    """Facts for a notebook."""
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left;font-weight:normal">{escape(name)}</th>'
+        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        for name, value in facts.rows
+    )
+    note = f"<p>{escape(facts.note)}</p>" if facts.note else ""
+    table = f"<table><tbody>{rows}</tbody></table>"
+    return f"<div><strong>{escape(facts.title)}</strong>{note}{table}</div>"
+
+
+def table_text(table: Table) -> str:
+    """A table for a console."""
+    if not table.rows:
+        return table.empty
+    widths = [max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)]
+    return "\n".join(_line(row, widths) for row in (table.head, *table.rows))
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+    return "  ".join(cells).rstrip()
+
+
+def table_html(table: Table, caption: str = "") -> str:
+    """A table for a notebook."""
+    if not table.rows:
+        return f"<p>{escape(table.empty)}</p>"
+    head = "".join(f'<th scope="col" style="text-align:left">{escape(c)}</th>' for c in table.head)
+    rows = "".join(
+        "<tr>" + "".join(f'<td style="text-align:left">{escape(c)}</td>' for c in row) + "</tr>"
+        for row in table.rows
+    )
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
