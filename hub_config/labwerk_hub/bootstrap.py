@@ -66,7 +66,7 @@ def workbench(settings: Settings) -> Workbench:
         database=SqlDatabase(database_url(settings), settings.machine.first_uid),
         engine=DockerEngine(instance(settings)),
         inventory=DeclaredInventory([_gpu(gpu) for gpu in settings.gpus]),
-        storage=HelperStorage(settings.machine.state),
+        storage=HelperStorage(settings.machine.state, language=settings.machine.language),
         clock=lambda: datetime.now(UTC),
     )
 
