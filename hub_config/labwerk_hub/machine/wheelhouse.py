@@ -1,0 +1,199 @@
+"""The wheels that go into an image, fetched and built on this machine.
+
+A package client in a container would not know the certificates of a proxy that re-signs
+TLS, so everything is fetched here, where pip, npm and apt are set up for the site.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labwerk_hub.machine.environment import certificate_environment
+from labwerk_hub.machine.errors import CommandError, InstallError
+from labwerk_hub.machine.files import content_stamp, read_stamp, replace_folder, write_whole
+from labwerk_hub.machine.log import Log
+from labwerk_hub.machine.node import ensure_node, npm_environment
+from labwerk_hub.machine.places import Places
+from labwerk_hub.machine.sources import copy_sources, sources_stamp
+
+#: The Python of Debian 12, which images are made of, and the newest C library it can use.
+_PYTHON = "3.11"
+_GLIBC_MINOR = 36
+
+
+@dataclass(frozen=True)
+class OwnPackage:
+    """A distribution of this repository that images hold."""
+
+    name: str
+    folder: Path
+    #: Whether building it needs Node and the npm registry.
+    needs_node: bool = False
+
+
+def own_packages(checkout: Path) -> tuple[OwnPackage, ...]:
+    """The notebook client and the Lab extension."""
+    extensions = checkout / "extensions"
+    packages = (
+        OwnPackage("labwerk", extensions / "client"),
+        OwnPackage("labwerk-lab", extensions / "lab", needs_node=True),
+    )
+    return tuple(p for p in packages if (p.folder / "pyproject.toml").is_file())
+
+
+def build_lock(checkout: Path) -> Path:
+    """The lock file of what building our packages needs."""
+    return checkout / "images" / "build-requirements.lock"
+
+
+def own_stamp(package: OwnPackage, checkout: Path) -> str:
+    """A hash of all that a package is built from."""
+    return content_stamp([build_lock(checkout)], package.name, sources_stamp(package.folder))
+
+
+# -------------------------------------------------------------------- locked wheels
+
+
+def ensure_wheels(lock: Path, places: Places, log: Log, note: Callable[[str], None]) -> Path:
+    """A folder with the wheels of a lock file, for an image's Python.
+
+    Raises :class:`InstallError` if a wheel cannot be had or has another hash.
+    """
+    stamp = content_stamp([lock], platform.machine())
+    folder = places.cache / "wheels" / stamp[:12]
+    if read_stamp(folder / ".stamp") == stamp:
+        return folder
+    note(f"download {lock.read_text(encoding='utf-8').count('==')} Python packages")
+    folder.mkdir(parents=True, exist_ok=True)
+    # What an interrupted run had fetched is kept here; not needed once all is there.
+    kept = places.cache / "wheels" / f".{stamp[:12]}.kept"
+    _pip(
+        log, "download", "--require-hashes", "--no-deps", "--only-binary=:all:",
+        "--python-version", _PYTHON, "--implementation", "cp", *_platforms(),
+        "--cache-dir", kept, "--dest", folder, "--requirement", lock,
+    )  # fmt: skip
+    write_whole(folder / ".stamp", stamp + "\n")
+    shutil.rmtree(kept, ignore_errors=True)
+    return folder
+
+
+def _platforms() -> list[str]:
+    """What wheels for the image may be tagged with; pip takes older ones only if named."""
+    machine = platform.machine()
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(_GLIBC_MINOR, 4, -1)]
+    tags += [f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"]
+    return [word for tag in tags for word in ("--platform", tag)]
+
+
+# ------------------------------------------------------------------------ our wheels
+
+
+def ensure_own_wheel(
+    package: OwnPackage, checkout: Path, places: Places, log: Log, note: Callable[[str], None]
+) -> Path:
+    """The wheel of one of our packages, built if its sources are not the last build's.
+
+    Raises :class:`InstallError` if it cannot be built.
+    """
+    stamp = own_stamp(package, checkout)
+    final = places.cache / "own-wheels" / package.name
+    if read_stamp(final / ".stamp") != stamp:
+        note(f"build {package.name}")
+        fresh = final.with_name(f".{package.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        _build_wheel(package, checkout, places, log, fresh)
+        write_whole(fresh / ".stamp", stamp + "\n")
+        replace_folder(fresh, final)
+    (wheel,) = final.glob("*.whl")
+    return wheel
+
+
+def _build_wheel(
+    package: OwnPackage, checkout: Path, places: Places, log: Log, target: Path
+) -> None:
+    """Build beside the checkout, which may be read-only or hold another build's leftovers."""
+    python = _ensure_build_environment(checkout, places, log)
+    sources = places.cache / "build" / package.name
+    copy_sources(package.folder, sources)
+    environment = {"PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    if package.needs_node:
+        environment |= _node_environment(places, python, log)
+    _pip(
+        log, "--python", python, "wheel", "--no-deps", "--no-index", "--no-build-isolation",
+        "--no-cache-dir", "--wheel-dir", target, sources,
+        environment=environment, failing=f"The wheel of {package.folder} could not be built",
+    )  # fmt: skip
+    shutil.rmtree(sources, ignore_errors=True)
+
+
+def _ensure_build_environment(checkout: Path, places: Places, log: Log) -> Path:
+    """The Python of an environment that holds the build tools, and nothing else."""
+    lock = build_lock(checkout)
+    folder = places.cache / "build-env"
+    python = folder / "bin" / "python"
+    stamp = content_stamp([lock], sys.version)
+    if read_stamp(folder / ".stamp") != stamp:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        log.run([sys.executable, "-m", "venv", "--without-pip", folder])
+        _pip(
+            log, "--python", python, "install", "--require-hashes", "--no-deps",
+            "--cache-dir", places.cache / "pip", "--requirement", lock,
+        )  # fmt: skip
+        write_whole(folder / ".stamp", stamp + "\n")
+    return python
+
+
+def _node_environment(places: Places, python: Path, log: Log) -> dict[str, str]:
+    """Node, and for Yarn (``jlpm``) what is configured for npm: it reads no .npmrc."""
+    node = ensure_node(places, log)
+    environment = dict(npm_environment(places, node, log))
+    paths = [str(python.parent), str(node.node.parent), os.environ.get("PATH", os.defpath)]
+    environment["PATH"] = os.pathsep.join(paths)
+    registry = subprocess.run(
+        [*node.npm, "config", "get", "registry"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, **environment},
+    ).stdout.strip()  # fmt: skip
+    environment |= {
+        "YARN_ENABLE_TELEMETRY": "0",
+        "YARN_ENABLE_GLOBAL_CACHE": "1",
+        "YARN_GLOBAL_FOLDER": str(places.cache / "yarn"),
+    }
+    if registry.startswith("http"):
+        environment.setdefault("YARN_NPM_REGISTRY_SERVER", registry)
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY"):
+        proxy = os.environ.get(variable) or os.environ.get(variable.lower())
+        if proxy:
+            environment.setdefault(f"YARN_{variable}", proxy)
+    return environment
+
+
+def _pip(
+    log: Log,
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    failing: str = "The Python packages of the images could not be fetched",
+) -> None:
+    python = Path(sys.executable)
+    settings = {
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        **certificate_environment(python),
+        **(environment or {}),
+    }
+    try:
+        log.run([python, "-m", "pip", *arguments], env=settings)
+    except CommandError as error:
+        raise InstallError(
+            f"{failing} ({error.reason}); are the package index and the npm registry in "
+            f"reach, and is there room on the disk? All output is in {error.log}."
+        ) from None

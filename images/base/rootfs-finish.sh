@@ -1,0 +1,26 @@
+#!/bin/sh
+# Finishes the root filesystem, once its packages are in it; $1 is its top folder.
+# Runs on the host as mmdebstrap's last hook, and in the build of a pulled base.
+set -eu
+top=$1
+here=$(dirname "$0")
+
+grep -v '^#' "$here/locales.txt" > "$top/etc/locale.gen"
+chroot "$top" locale-gen
+
+# People's names: see start/account.py. The folder is a tmpfs in every session.
+sed -i 's/^\(passwd\|group\):.*/\1: files extrausers/' "$top/etc/nsswitch.conf"
+mkdir -p "$top/var/lib/extrausers"
+for file in passwd group; do
+  ln -sfn "/run/labwerk/$file" "$top/var/lib/extrausers/$file"
+done
+
+# Sessions run without new privileges, so these bits could do nothing but alarm.
+find "$top" -xdev -type f -perm /6000 -exec chmod ug-s {} +
+
+# Where the engine mounts things; it cannot make folders in a read-only root.
+mkdir -p "$top/home/lab" "$top/projects" "$top/data"
+
+# Left by the making: apt settings of the host, sources of packages, logs, name service.
+rm -f "$top/etc/apt/apt.conf.d/99mmdebstrap" "$top/etc/resolv.conf" "$top/etc/hostname"
+rm -rf "$top"/var/lib/apt/lists/* "$top"/var/cache/apt/* "$top"/var/log/*
