@@ -152,20 +152,21 @@ def test_localhost_is_led_to_the_address_that_cookies_and_provider_know(
 
 
 @pytest.mark.parametrize(
-    ("language", "heading"),
+    ("language", "heading", "why"),
     [
-        ("en", "You could not be signed in"),
-        ("de", "Sie konnten nicht angemeldet werden"),
+        ("en", "You could not be signed in", "Your account belongs to no institution"),
+        ("de", "Sie konnten nicht angemeldet werden", "Ihr Konto gehört zu keiner Einrichtung"),
     ],
 )
 def test_an_account_without_an_institution_is_told_what_was_missing(
-    labwerk: Install, language: str, heading: str
+    labwerk: Install, language: str, heading: str, why: str
 ) -> None:
     with browser(labwerk, language) as noah:
         page = noah.choose("noah")
         words = pages.text(page)
         assert page.status_code == 403
         assert heading in words
+        assert why in words
         for said in (
             "schac_home_organization",
             "eduperson_scoped_affiliation",

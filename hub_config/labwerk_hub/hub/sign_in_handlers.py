@@ -34,8 +34,8 @@ class SignInError(web.HTTPError):
         super().__init__(status, " ".join(text.msgid % text.params for text in sentences))
         self.language = spoken
         # What the error page shows; the log has the English.
-        self.labwerk_heading = _HEADING
-        self.labwerk_messages = tuple(sentences)
+        self.heading = _HEADING
+        self.sentences = tuple(sentences)
 
 
 def nonce_of(state: str) -> str:
