@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.domain.people import Person
@@ -105,30 +105,35 @@ class HelperStorage:
 
     def ping(self) -> None:
         """Return if the helper answers; StorageError otherwise."""
-        self._ask(Ping())
+        self._ask(Ping)
 
     def prepare_home(self, person: Person) -> str:
         """The person's home, made and owned by them; its path."""
         language = person.locale or self._language
-        call = {"person": person.name, "uid": person.uid, "language": language}
-        return self._ask(PrepareHome.model_validate(call))
+        return self._ask(PrepareHome, person=person.name, uid=person.uid, language=language)
 
     def prepare_project(self, project: str) -> str:
         """A project's shared folder, made; its path."""
-        return self._ask(PrepareProject(project=project))
+        return self._ask(PrepareProject, project=project)
 
     def open_data(self, session: str, datasets: Sequence[Dataset]) -> str:
         """The parent of the session's /data with the datasets mounted below; its path."""
-        names = tuple(
-            DatasetName(institution=d.institution, name=d.name, version=d.version) for d in datasets
-        )
-        return self._ask(OpenData(session=session, datasets=names))
+        names = [
+            {"institution": d.institution, "name": d.name, "version": d.version} for d in datasets
+        ]
+        return self._ask(OpenData, session=session, datasets=names)
 
     def close_data(self, session: str) -> None:
         """Unmount and remove what open_data made; nothing if it is gone."""
-        self._ask(CloseData(session=session))
+        self._ask(CloseData, session=session)
 
-    def _ask(self, call: Call) -> str:
+    def _ask(self, kind: type[Call], **values: object) -> str:
+        try:
+            call = kind.model_validate(values)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            key = ".".join(map(str, fault["loc"]))
+            raise StorageError(f"{key} = {fault['input']!r}: {fault['msg']}.") from None
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(_TIMEOUT_S)

@@ -31,7 +31,8 @@ def run(name: str, file: Path) -> None:
     since this is part of every program's start.
     """
     places = Places(file.parent)
-    os.umask(0o077)
+    # Sessions read what the helper makes; nobody else reads what the others make.
+    os.umask(0o022 if name == "helper" else 0o077)
     if name == "hub":
         _become([sys.executable, "-m", "jupyterhub", "--config", places.hub_config])
     if name == "provider":

@@ -53,7 +53,7 @@ def status(settings: Settings, places: Places, host: str) -> Status:
     states = {state.name: state for state in Supervisor(places).states()}
     programs = {
         name: ProgramStatus(
-            state=states[name].state if name in states else "STOPPED",
+            state=states[name].state if name in states else _unsupervised(answers),
             pid=states[name].pid or None if name in states else None,
             answers=answers,
         )
@@ -69,6 +69,11 @@ def status(settings: Settings, places: Places, host: str) -> Status:
         programs=programs,
         sessions=running_sessions(places, host) if found.answers else None,
     )
+
+
+def _unsupervised(answers: bool) -> str:
+    """The word for a program that no supervisor knows; `up` brings one back."""
+    return "UNSUPERVISED" if answers else "STOPPED"
 
 
 def _engine(places: Places, host: str) -> EngineStatus:

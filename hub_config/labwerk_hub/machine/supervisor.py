@@ -49,6 +49,7 @@ class _Supervisor(Protocol):
     def getAllProcessInfo(self) -> list[dict[str, str | int]]: ...  # noqa: N802
     def reloadConfig(self) -> list[list[list[str]]]: ...  # noqa: N802
     def stopProcessGroup(self, name: str) -> object: ...  # noqa: N802
+    def signalProcessGroup(self, name: str, signal: str) -> object: ...  # noqa: N802
     def startProcessGroup(self, name: str, wait: bool) -> object: ...  # noqa: N802
     def removeProcessGroup(self, name: str) -> object: ...  # noqa: N802
     def addProcessGroup(self, name: str) -> object: ...  # noqa: N802
@@ -170,6 +171,8 @@ class Supervisor:
             return
         added, changed, removed = self._remote.reloadConfig()[0]
         log.say(f"supervisor: new {added}, changed {changed}, gone {removed}")
+        for name in (*removed, *changed):
+            self._remote.signalProcessGroup(name, "TERM")
         for name in (*removed, *changed):
             self._stop_group(name)
             self._remote.removeProcessGroup(name)
