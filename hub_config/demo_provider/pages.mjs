@@ -41,7 +41,7 @@ export function pages(config) {
 <link rel="stylesheet" href="/oidc/static/style.css">
 </head>
 <body>
-<p class="banner" role="note"><strong>${text.title}.</strong> ${text.notice}</p>
+<header class="banner"><p><strong>${text.title}.</strong> ${text.notice}</p></header>
 <main>
 <h1>${heading}</h1>
 ${body}

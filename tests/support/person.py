@@ -19,8 +19,8 @@ class Person(HubClient):
 
     def sign_in(self) -> httpx.Response:
         """Sign in at the provider; the page that the workbench then shows."""
-        page = self.http.get("/hub/login")
-        for _ in range(4):  # the way there, the choice of a person, consent if it is asked
+        page = self.http.get("/hub/oauth_login")  # where the sign-in page's button leads
+        for _ in range(4):  # the choice of a person, consent if it is asked
             if str(page.url).startswith(f"{self.url}/"):
                 break
             page = self._answer(page)
