@@ -6,11 +6,12 @@ not English is shown. Babel is imported then, never by ``import labwerk``.
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -54,15 +55,22 @@ def size(count: int) -> str:
 
 def duration(span: timedelta) -> str:
     """The two largest units of a duration: "2 days, 3 hours", "14 minutes"."""
+    from babel.dates import format_timedelta
     from babel.lists import format_list
-    from babel.units import format_unit
 
-    minutes = max(0, int(span.total_seconds()) // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    small = [(hours, "hour"), (minutes, "minute")]
-    parts = [(days, "day"), (hours, "hour")] if days else small
-    shown = [part for part in parts if part[0]] or [(0, "minute")]
-    texts = [format_unit(count, f"duration-{unit}", locale=language()) for count, unit in shown]
+    total = max(0, int(span.total_seconds()) // 60)
+    days, hours, minutes = total // 1440, total // 60 % 24, total % 60
+    parts: list[tuple[timedelta, Literal["day", "hour", "minute"]]] = (
+        [(timedelta(days=days), "day"), (timedelta(hours=hours), "hour")]
+        if days
+        else [(timedelta(hours=hours), "hour"), (timedelta(minutes=minutes), "minute")]
+    )
+    shown = [part for part in parts if part[0]] or parts[1:]
+    # Below this threshold Babel takes the unit named, instead of weeks for 19 days.
+    texts = [
+        format_timedelta(part, granularity=unit, threshold=math.inf, locale=language())
+        for part, unit in shown
+    ]
     return format_list(texts, style="unit", locale=language())
 
 
