@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 COOKIE = "labwerk-language"
 _COOKIE_DAYS = 365
 #: Part of the address of a page that must not be asked for again, such as a sign-in's return.
-_ONCE_ONLY = ("code=", "state=", "_xsrf=")
+_ONCE_ONLY = ("code=", "state=")
 
 _request: ContextVar[HTTPServerRequest | None] = ContextVar("labwerk_request", default=None)
 _language: ContextVar[str] = ContextVar("labwerk_language", default="en")

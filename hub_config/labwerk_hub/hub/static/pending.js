@@ -40,6 +40,9 @@
     }
   });
 
+  // A cancelled start counts as failed: the events must not overtake the form's answer.
+  page.querySelector("form").addEventListener("submit", () => events.close());
+
   // EventSource tries again by itself after a lost connection, not after a refusal.
   events.addEventListener("error", () => {
     if (events.readyState === EventSource.CLOSED) {
