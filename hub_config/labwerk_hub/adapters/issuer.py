@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import urllib.request
 from http.client import HTTPException
+from urllib.error import HTTPError, URLError
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -98,7 +99,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         return f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
-    return str(error) or type(error).__name__
+    if isinstance(error, HTTPError):
+        return f"HTTP {error.code}"
+    cause = error.reason if isinstance(error, URLError) else error
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return said or str(cause) or type(error).__name__
 
 
 def _check(issuer: str, metadata: ProviderMetadata) -> None:
