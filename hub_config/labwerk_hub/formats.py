@@ -87,7 +87,8 @@ def _zone_name(local: datetime, language: str) -> str:
 def month(period: str, language: str) -> str:
     """A budget period such as ``2026-11`` as the month's name and the year."""
     year, number_of_month = map(int, period.split("-"))
-    return format_skeleton("yMMMM", datetime(year, number_of_month, 1), locale=_locale(language))
+    first = datetime(year, number_of_month, 1, tzinfo=UTC)
+    return format_skeleton("yMMMM", first, locale=_locale(language))
 
 
 def alternatives(items: Sequence[str], language: str) -> str:
@@ -97,4 +98,6 @@ def alternatives(items: Sequence[str], language: str) -> str:
 
 def is_singular(value: Decimal, language: str) -> bool:
     """Whether the language puts the noun after ``value`` in the singular."""
+    if value == value.to_integral_value():
+        value = value.to_integral_value()  # “1.00” is a plural, but it is shown as “1”
     return _locale(language).plural_form(value) == "one"

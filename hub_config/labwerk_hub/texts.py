@@ -21,7 +21,7 @@ from labwerk_hub import formats
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.texts import LANGUAGES, Message
 
-__all__ = ["LANGUAGES", "Message", "N_", "gpu_hours", "native_name", "render", "translations"]
+__all__ = ["LANGUAGES", "N_", "Message", "gpu_hours", "native_name", "render", "translations"]
 
 DOMAIN = "labwerk"
 LOCALE_FOLDER = Path(__file__).parent / "locale"

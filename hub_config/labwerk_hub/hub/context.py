@@ -27,6 +27,7 @@ from labwerk_hub.hub import language
 from labwerk_hub.hub.stages import SENTENCES, Stage, Stages
 from labwerk_hub.hub.start import choices
 from labwerk_hub.services import overview, people, sessions
+from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.ports import Workbench
 from labwerk_hub.settings import Settings
 
@@ -148,7 +149,7 @@ class Pages:
             )
         )
 
-    async def overview(self, person: str) -> overview.Overview | None:
+    async def overview(self, person: str) -> Overview | None:
         """What runs and what is left for ``person``; None if it cannot be read now."""
         try:
             return await asyncio.to_thread(
@@ -159,8 +160,10 @@ class Pages:
             return None
 
     def _institution(self, person: Person | None) -> Localized | None:
+        if person is None:
+            return None
         try:
-            return self.workbench.catalogue.institution(person.institution).title if person else None
+            return self.workbench.catalogue.institution(person.institution).title
         except KeyError:
             return None  # it has left the settings
 
@@ -178,15 +181,17 @@ class PageContext:
         return (self._pages.open if environment.is_async else self._pages.open_now)(self._viewer)
 
     @pass_environment
-    def start_fields(self, environment: Environment, person: str, base_url: str) -> Awaitable[Markup]:
+    def start_fields(
+        self, environment: Environment, person: str, base_url: str
+    ) -> Awaitable[Markup]:
         """The start page's questions, for pages that are not the start page."""
         return self._pages.start_fields(environment, person, base_url)
 
-    def overview(self, person: str) -> Awaitable[overview.Overview | None]:
+    def overview(self, person: str) -> Awaitable[Overview | None]:
         """What runs and what is left."""
         return self._pages.overview(person)
 
-    def budget(self, seen: overview.Overview) -> Budget:
+    def budget(self, seen: Overview) -> Budget:
         """The budget of an overview."""
         of = seen.budget
         return Budget(of.period, of.granted_ticks, of.used_ticks, of.held_ticks, of.left_ticks)

@@ -58,9 +58,7 @@ class Choices:
         )
 
 
-def choices(
-    page: StartPage, selected: Request | None = None, *, instead: bool = True
-) -> Choices:
+def choices(page: StartPage, selected: Request | None = None, *, instead: bool = True) -> Choices:
     """The questions for ``page``, answered with ``selected``, or as they were last time.
 
     If that flavour cannot be had, the nearest that can is chosen instead: with a GPU if
@@ -93,9 +91,7 @@ def options_from_form(formdata: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {key: (formdata.get(key) or [""])[0] for key in ("flavour", "image")}
 
 
-def _grouped(
-    offers: Iterable[Offer], key: Callable[[Offer], str]
-) -> list[list[Offer]]:
+def _grouped(offers: Iterable[Offer], key: Callable[[Offer], str]) -> list[list[Offer]]:
     groups: dict[str, list[Offer]] = {}
     for offer in offers:
         groups.setdefault(key(offer), []).append(offer)
