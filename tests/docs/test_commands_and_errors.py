@@ -16,14 +16,11 @@ from labwerk_hub.errors import LabwerkError
 from support.environment import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-#: What `up` starts under the supervisor; nobody types it.
-INTERNAL = {"run"}
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
-    assert isinstance(cli.main, click.Group)
-    for name, command in sorted(cli.main.commands.items()):
-        if name not in INTERNAL and not command.hidden:
+    for name, command in sorted(cli.labwerk.commands.items()):
+        if not command.hidden:
             yield name, command
 
 

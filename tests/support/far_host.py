@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -56,7 +57,7 @@ def _serving(inside: tuple[str, ...], folder: Path) -> Iterator[None]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for address in (OUTSIDE, METADATA):
-            eventually(lambda at=address: reached(at), 20, f"an answer of {address}")
+            eventually(partial(reached, address), 20, f"an answer of {address}")
         yield
     finally:
         server.terminate()

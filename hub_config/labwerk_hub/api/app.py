@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request, status
 from fastapi.responses import JSONResponse
-from jupyterhub.services.auth import HubAuth
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub import bootstrap
-from labwerk_hub.api.auth import PersonName, UnauthorizedError
+from labwerk_hub.api.auth import HubAuth, PersonName, UnauthorizedError
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.metering import Metering
 from labwerk_hub.errors import LabwerkError

@@ -10,6 +10,8 @@ from jupyterhub.services.auth import HubAuth
 
 from labwerk_hub.errors import LabwerkError
 
+__all__ = ["HubAuth", "PersonName", "UnauthorizedError", "person_name"]
+
 _bearer = HTTPBearer(
     auto_error=False,
     description="A JupyterHub token with the scope access:services!service=labwerk.",

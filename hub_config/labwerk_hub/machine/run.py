@@ -5,7 +5,6 @@ Secrets come from their files here, so none stands in the supervisor's configura
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -113,8 +112,6 @@ def _migrate(settings: Settings, places: Places) -> None:
 
     migrate(bootstrap.database_url(settings))
     if places.hub_database.exists():
-        from jupyterhub import dbutil
+        from labwerk_hub.hub.database import upgrade
 
-        dbutil.upgrade_if_needed(
-            f"sqlite:///{places.hub_database}", backup=True, log=logging.getLogger()
-        )
+        upgrade(places.hub_database)
