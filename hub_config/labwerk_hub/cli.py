@@ -44,7 +44,7 @@ class Installed:
 
     @property
     def engine(self) -> str:
-        """The engine's address; what `up` used, whatever the environment says now."""
+        """The engine's address."""
         from labwerk_hub.machine.engine import engine_host
 
         return engine_host({"DOCKER_HOST": self.origin.engine})
@@ -228,7 +228,11 @@ def _installed(file: Path | None, command: str) -> Installed:
     places = Places(own or _state_of(_settings_file(file)))
     if not places.settings.exists() or not places.origin.exists():
         raise MachineError(f"There is no Labwerk in {places.state}; `up` makes it.")
-    return Installed(places, load_settings(places.settings), Origin.read(places.origin))
+    origin = Origin.read(places.origin)
+    os.environ.pop("DOCKER_HOST", None)
+    if origin.engine:  # the engine that `up` used, whatever this shell says
+        os.environ["DOCKER_HOST"] = origin.engine
+    return Installed(places, load_settings(places.settings), origin)
 
 
 def _with_settings(origin: Origin, file: Path) -> Origin:

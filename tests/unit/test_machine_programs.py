@@ -19,7 +19,8 @@ from labwerk_hub.machine.node import is_new_enough
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import Program, programs
 from labwerk_hub.machine.progress import Progress
-from labwerk_hub.machine.supervisor import Supervisor, config_text
+from labwerk_hub.machine.supervisor import Supervisor
+from labwerk_hub.machine.supervisor_config import config_text
 from labwerk_hub.settings import Settings, load_settings
 
 SHIPPED = Path(__file__).parents[2] / "hub_config" / "labwerk.toml"
@@ -148,7 +149,9 @@ def test_a_network_that_this_machine_uses_is_refused(tmp_path: Path) -> None:
     if used is None:
         pytest.skip("this machine has no route of its own")
     address = ".".join(str(byte) for byte in reversed(bytes.fromhex(used[1])))
-    found = list(machine_problems(_settings(subnet=f"{address}/32"), _places(tmp_path)))
+    found = list(
+        machine_problems(_settings(subnet=f"{address}/30", bridge="elsewhere"), _places(tmp_path))
+    )
     assert any(p.message.startswith("network.subnet") and used[0] in p.message for p in found)
 
 

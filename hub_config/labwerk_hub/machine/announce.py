@@ -31,6 +31,7 @@ class Ahead:
     packages: tuple[str, ...]
     user: str
     environment: bool
+    first: bool
 
     @property
     def anything(self) -> bool:
@@ -54,6 +55,7 @@ def look_ahead(places: Places, checkout: Path, user: str) -> Ahead:
         packages=tuple(name for name in wanted if not packages.is_installed(name)),
         user="" if _exists(user) else user,
         environment=not current,
+        first=not places.origin.exists(),
     )
 
 
@@ -69,6 +71,8 @@ def announcement(ahead: Ahead, places: Places, bridge: str) -> str:
     """The announcement as people read it."""
     if not ahead.anything:
         return f"Labwerk in {places.state}: nothing to install. Log: {places.up_log}"
+    if not ahead.first and not ahead.packages and not ahead.user:
+        return f"Labwerk in {places.state} is brought up to this checkout. Log: {places.up_log}"
     room = f"{FIRST_MIB / 1000:.1f} GB in {places.state}, {IMAGE_MIB / 1000:.0f} GB for images"
     lines = [
         "Labwerk will be set up on this machine.",

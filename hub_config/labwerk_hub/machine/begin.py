@@ -136,7 +136,7 @@ def _up(wanted: Wanted, places: Places, arguments: list[str]) -> NoReturn:
     _refuse_foreign(places)
     ahead = announce.look_ahead(places, _CHECKOUT, wanted.user)
     print(announce.announcement(ahead, places, wanted.bridge) + "\n", flush=True)
-    room = announce.FIRST_MIB if ahead.environment else announce.LATER_MIB
+    room = announce.FIRST_MIB if ahead.first else announce.LATER_MIB
     announce.require_room(places.state, room, "Labwerk's own folder")
     places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = locking.take(places)

@@ -15,7 +15,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labwerk_hub.machine.errors import CommandError, InstallError, MachineError
-from labwerk_hub.machine.files import content_stamp, point_link, read_stamp, write_whole
+from labwerk_hub.machine.files import (
+    content_stamp,
+    open_to_all,
+    point_link,
+    read_stamp,
+    write_whole,
+)
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.packages import can_install, install_packages
 from labwerk_hub.machine.places import Places
@@ -100,11 +106,8 @@ def choose_interpreter() -> Path:
 
 
 def _for_everyone(path: Path) -> bool:
-    real = Path(os.path.realpath(path))
     try:
-        if real.stat().st_mode & 0o005 != 0o005:
-            return False
-        return all(parent.stat().st_mode & 0o001 for parent in real.parents)
+        return open_to_all(path)
     except OSError:
         return False
 

@@ -84,3 +84,12 @@ def replace_folder(fresh: Path, final: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     else:
         fresh.replace(final)
+
+
+def open_to_all(path: Path) -> bool:
+    """Whether every user of the machine can read a file or enter a folder, by its modes."""
+    real = path.resolve()
+    wanted = 0o005 if real.is_dir() else 0o004
+    return real.stat().st_mode & wanted == wanted and all(
+        parent.stat().st_mode & 0o001 for parent in real.parents
+    )

@@ -102,6 +102,7 @@ class Helper:
         welcome = self._places.notebooks / call.language
         if welcome.is_dir():
             shutil.copytree(welcome, fresh, dirs_exist_ok=True)
+            fresh.chmod(0o700)  # copying took the mode of the source
         for path in (fresh, *fresh.rglob("*")):
             os.chown(path, call.uid, call.uid, follow_symlinks=False)
         fresh.replace(home)

@@ -47,14 +47,16 @@ class Log:
         command: Sequence[str | Path],
         *,
         env: Mapping[str, str] | None = None,
+        bare: bool = False,
         cwd: Path | None = None,
         account: Account | None = None,
         stdin: str | None = None,
     ) -> None:
         """Run a command with its output in the log.
 
-        ``env`` adds to the environment. Raises :class:`CommandError` with the line of
-        the output that says most, if the command fails or cannot be started.
+        ``env`` adds to the environment, or is all of it if ``bare``. Raises
+        :class:`CommandError` with the line of the output that says most, if the command
+        fails or cannot be started.
         """
         words = [str(word) for word in command]
         self.say("$ " + shlex.join(words))
@@ -67,7 +69,7 @@ class Log:
                     input=None if stdin is None else stdin.encode(),
                     stdout=stream,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **(env or {})},
+                    env={**({} if bare else os.environ), **(env or {})},
                     cwd=cwd,
                     check=False,
                     user=account.uid if account else None,
@@ -83,7 +85,7 @@ class Log:
     def _reason(self, start: int) -> str:
         with self.path.open("rb") as stream:
             stream.seek(start)
-            lines = stream.read().decode(errors="replace").splitlines()[1:]
+            lines = stream.read().decode(errors="replace").splitlines()
         return telling_line(lines)
 
 

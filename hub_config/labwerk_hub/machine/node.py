@@ -16,7 +16,13 @@ from pathlib import Path
 
 from labwerk_hub.machine.environment import SYSTEM_CA, pip_install_folder
 from labwerk_hub.machine.errors import CommandError, InstallError, NodeError
-from labwerk_hub.machine.files import content_stamp, read_stamp, replace_folder, write_whole
+from labwerk_hub.machine.files import (
+    content_stamp,
+    open_to_all,
+    read_stamp,
+    replace_folder,
+    write_whole,
+)
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
 
@@ -63,7 +69,7 @@ def machine_node() -> tuple[Path | None, str]:
     version = done.stdout.strip()
     if not is_new_enough(version):
         return None, f"Node at {found} is {version or 'broken'} and Labwerk needs {WANTED}"
-    if any(not folder.stat().st_mode & 0o001 for folder in node.parents):
+    if not open_to_all(node):
         return None, f"{node} is in a folder closed to other users"
     if shutil.which("npm") is None:
         return None, f"{found} comes without npm"

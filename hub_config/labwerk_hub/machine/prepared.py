@@ -15,7 +15,13 @@ import tomli_w
 
 from labwerk_hub.adapters.kept_secrets import kept_secret
 from labwerk_hub.machine.accounts import account
-from labwerk_hub.machine.files import content_stamp, read_stamp, replace_folder, write_whole
+from labwerk_hub.machine.files import (
+    content_stamp,
+    open_to_all,
+    read_stamp,
+    replace_folder,
+    write_whole,
+)
 from labwerk_hub.machine.log import Account
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.provider import write_provider_config
@@ -46,9 +52,9 @@ def install_provider_config(settings: Settings) -> None:
 def install_settings(settings: Settings, places: Places) -> Settings:
     """Write the copy of the settings that processes read, and read it back.
 
-    Relative files become absolute. Dataset files beside the settings file are copied,
-    since the checkout may be closed to the system user; those elsewhere stay where they
-    are. The client's secret and the TLS key are copied among the secrets.
+    Relative files become absolute. Dataset files beside the settings file, and those that
+    the system user may not reach, are copied; others stay where they are. The client's
+    secret and the TLS files are copied among the secrets.
     """
     raw = tomllib.loads(settings.path.read_text(encoding="utf-8"))
     for entry in raw.get("datasets", []):
@@ -63,9 +69,12 @@ def install_settings(settings: Settings, places: Places) -> Settings:
 
 def _dataset_file(settings: Settings, places: Places, file: str) -> Path:
     source, folder = settings.resolve(file), settings.path.parent.resolve()
-    if not source.is_relative_to(folder):
+    if source.is_relative_to(folder):
+        target = places.datasets / source.relative_to(folder)
+    elif open_to_all(source):
         return source
-    target = places.datasets / source.relative_to(folder)
+    else:
+        target = places.datasets / "elsewhere" / source.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     for parent in target.parents:
         if parent == places.datasets:

@@ -18,7 +18,7 @@ from labwerk_hub.settings import Settings
 INSTANCE_VARIABLE = "LABWERK_INSTANCE"
 PROGRAM_VARIABLE = "LABWERK_PROGRAM"
 _PRIVILEGED_BELOW = 1024
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _program(name: str, settings: Settings, places: Places) -> Program:
             INSTANCE_VARIABLE: places.instance,
             PROGRAM_VARIABLE: name,
             "LABWERK_BUILD": _build(name, places),
-            "PATH": f"{places.env}/bin:{_SYSTEM_PATH}",
+            "PATH": f"{places.env}/bin:{SYSTEM_PATH}",
             "HOME": str(places.state),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",

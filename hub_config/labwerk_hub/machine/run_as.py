@@ -15,6 +15,7 @@ def run_as_user(settings: Settings, places: Places, log: Log, name: str) -> None
     log.run(
         program.command,
         env=program.environment,
+        bare=True,
         cwd=places.state,
         account=account(settings.machine.user),
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import xmlrpc.client
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -21,10 +22,16 @@ from labwerk_hub.machine.errors import CommandError, ProgramError
 from labwerk_hub.machine.files import write_whole
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
-from labwerk_hub.machine.programs import INSTANCE_VARIABLE, PROGRAM_VARIABLE, Program, log_of
+from labwerk_hub.machine.programs import (
+    INSTANCE_VARIABLE,
+    PROGRAM_VARIABLE,
+    SYSTEM_PATH,
+    Program,
+    log_of,
+)
+from labwerk_hub.machine.supervisor_config import config_text
 
-_NO_SUCH_PROCESS = 70  # supervisor.xmlrpc.Faults.NOT_RUNNING
-_LOG_BYTES = 10_000_000
+_NOT_RUNNING = 70  # supervisor.xmlrpc.Faults.NOT_RUNNING
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,6 @@ class ProgramState:
     state: str
     pid: int
     started: int
-    description: str
 
     @property
     def is_running(self) -> bool:
@@ -43,7 +49,7 @@ class ProgramState:
         return self.pid > 0
 
 
-class _Supervisor(Protocol):
+class _Remote(Protocol):
     """The part of supervisord's XML-RPC interface that is used."""
 
     def getAllProcessInfo(self) -> list[dict[str, str | int]]: ...  # noqa: N802
@@ -59,90 +65,32 @@ class _Supervisor(Protocol):
     def shutdown(self) -> object: ...
 
 
-def config_text(places: Places, programs: Sequence[Program]) -> str:
-    """supervisord's configuration for these programs."""
-    sections = [
-        _section(
-            "supervisord",
-            {
-                "logfile": str(places.logs / "supervisord.log"),
-                "logfile_maxbytes": str(_LOG_BYTES),
-                "logfile_backups": "2",
-                "pidfile": str(places.run / "supervisord.pid"),
-                "childlogdir": str(places.logs),
-                "directory": str(places.state),
-                "user": "root",
-                "minfds": "16384",
-                "umask": "022",
-                "environment": f'{INSTANCE_VARIABLE}="{places.instance}"',
-            },
-        ),
-        _section("unix_http_server", {"file": str(places.supervisor_socket), "chmod": "0600"}),
-        _section(
-            "rpcinterface:supervisor",
-            {"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
-        ),
-    ]
-    sections += [
-        _program_section(places, program, priority) for priority, program in enumerate(programs, 1)
-    ]
-    return "\n".join(sections)
-
-
-def _program_section(places: Places, program: Program, priority: int) -> str:
-    environment = ",".join(f'{key}="{value}"' for key, value in sorted(program.environment.items()))
-    values = {
-        "command": " ".join(program.command),
-        "directory": str(places.state),
-        "environment": environment,
-        "priority": str(priority),
-        "autostart": "true",
-        "autorestart": "true",
-        "startsecs": "2",
-        # The engine or the provider may be away for a while: go on trying, ever slower.
-        "startretries": "1000",
-        "stopwaitsecs": str(program.stop_seconds),
-        "killasgroup": "true",
-        "redirect_stderr": "true",
-        "stdout_logfile": str(log_of(places, program.name)),
-        "stdout_logfile_maxbytes": str(_LOG_BYTES),
-        "stdout_logfile_backups": "3",
-    }
-    if program.user:
-        values["user"] = program.user
-    return _section(f"program:{program.name}", values)
-
-
-def _section(name: str, values: dict[str, str]) -> str:
-    # supervisord expands %(…)s in values.
-    lines = [f"{key} = {value.replace('%', '%%')}" for key, value in values.items()]
-    return "\n".join([f"[{name}]", *lines, ""])
-
-
 class Supervisor:
     """supervisord of one installation."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
 
-    @property
-    def _remote(self) -> _Supervisor:
+    @contextmanager
+    def _remote(self) -> Iterator[_Remote]:
+        """The interface over a connection of its own, closed afterwards."""
         transport = SupervisorTransport(None, None, f"unix://{self._places.supervisor_socket}")
         # The address is not used: the transport knows the socket.
         server = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
-        return cast(_Supervisor, server.supervisor)
+        try:
+            yield cast(_Remote, server.supervisor)
+        finally:
+            transport.close()
 
     def is_running(self) -> bool:
         """Whether supervisord answers."""
-        try:
-            return bool(self._remote.getPID())
-        except (OSError, xmlrpc.client.Error):
-            return False
+        return self._pid() is not None
 
     def states(self) -> list[ProgramState]:
         """All programs; none if supervisord does not run."""
         try:
-            told = self._remote.getAllProcessInfo()
+            with self._remote() as remote:
+                told = remote.getAllProcessInfo()
         except (OSError, xmlrpc.client.Error):
             return []
         return [
@@ -151,7 +99,6 @@ class Supervisor:
                 state=str(entry["statename"]),
                 pid=int(entry["pid"]),
                 started=int(entry["start"]),
-                description=str(entry["spawnerr"] or entry["description"]),
             )
             for entry in told
         ]
@@ -163,58 +110,56 @@ class Supervisor:
         ProgramError if supervisord cannot be started.
         """
         write_whole(self._places.supervisor_config, config_text(self._places, programs), mode=0o600)
-        if not self._supports_environment():
+        if not self._is_of_current_environment():
             self.stop(log)
         if not self.is_running():
             self._end_leftovers(log)
             self._start(log)
             return
-        added, changed, removed = self._remote.reloadConfig()[0]
-        log.say(f"supervisor: new {added}, changed {changed}, gone {removed}")
-        for name in (*removed, *changed):
-            self._remote.signalProcessGroup(name, "TERM")
-        for name in (*removed, *changed):
-            self._stop_group(name)
-            self._remote.removeProcessGroup(name)
-        for name in (*added, *changed):
-            self._remote.addProcessGroup(name)
+        with self._remote() as remote:
+            self._reload(remote, log)
         for state in self.states():
             if not state.is_running:
                 self._start_group(state.name)
 
+    def _reload(self, remote: _Remote, log: Log) -> None:
+        """Bring the groups in line with the configuration; what changed ends all at once."""
+        added, changed, removed = remote.reloadConfig()[0]
+        log.say(f"supervisor: new {added}, changed {changed}, gone {removed}")
+        for name in (*removed, *changed):
+            remote.signalProcessGroup(name, "TERM")
+        for name in (*removed, *changed):
+            _stop_group(remote, name)
+            remote.removeProcessGroup(name)
+        for name in (*added, *changed):
+            remote.addProcessGroup(name)
+
     def restart_programs(self) -> None:
         """Stop all programs and start them again; supervisord itself stays."""
-        self._remote.stopAllProcesses()
-        self._remote.startAllProcesses(False)
+        with self._remote() as remote:
+            remote.stopAllProcesses()
+            remote.startAllProcesses(False)
 
     def stop(self, log: Log) -> None:
         """End supervisord and its programs, and whatever it may have left behind."""
         pid = self._pid()
         if pid is not None:
             born = processes.birth(pid)
-            self._remote.stopAllProcesses()  # at once; a shutdown alone ends one by one
-            self._remote.shutdown()
+            with self._remote() as remote:
+                remote.stopAllProcesses()  # at once; a shutdown alone ends one by one
+                remote.shutdown()
             if born is not None:
-                self._wait_for_end(pid, born)
+                _wait_for_end(pid, born)
         self._end_leftovers(log)
 
     def _pid(self) -> int | None:
         try:
-            return int(self._remote.getPID())
+            with self._remote() as remote:
+                return int(remote.getPID())
         except (OSError, xmlrpc.client.Error):
             return None
 
-    def _wait_for_end(self, pid: int, born: int) -> None:
-        gone = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda there: there),
-            wait=tenacity.wait_fixed(0.05),
-            stop=tenacity.stop_after_delay(40),
-            retry_error_callback=lambda _: True,
-        )
-        if gone(lambda: processes.birth(pid) == born):
-            processes.end(pid, born, signal.SIGKILL, patience_s=2)
-
-    def _supports_environment(self) -> bool:
+    def _is_of_current_environment(self) -> bool:
         """Whether the running supervisord, if any, is of the environment now in use."""
         pid = self._pid()
         if pid is None:
@@ -224,10 +169,17 @@ class Supervisor:
         return any(Path(word.decode(errors="replace")).parent == used for word in words[:2])
 
     def _start(self, log: Log) -> None:
-        command = self._places.env.resolve() / "bin" / "supervisord"
-        python = self._places.env.resolve() / "bin" / "python"
+        folder = self._places.env.resolve() / "bin"
         try:
-            log.run([python, command, "--configuration", self._places.supervisor_config])
+            # Programs inherit what supervisord has: nothing of the shell that ran `up`.
+            log.run(
+                [
+                    *(folder / "python", folder / "supervisord"),
+                    *("--configuration", self._places.supervisor_config),
+                ],
+                env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"},
+                bare=True,
+            )
         except CommandError as error:
             raise ProgramError(
                 f"supervisord does not start ({error.reason}); all output is in {error.log}."
@@ -243,16 +195,10 @@ class Supervisor:
                 f"supervisord does not answer; see {self._places.logs / 'supervisord.log'}."
             )
 
-    def _stop_group(self, name: str) -> None:
-        try:
-            self._remote.stopProcessGroup(name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != _NO_SUCH_PROCESS:
-                raise
-
     def _start_group(self, name: str) -> None:
         try:
-            self._remote.startProcessGroup(name, False)
+            with self._remote() as remote:
+                remote.startProcessGroup(name, False)
         except xmlrpc.client.Fault as fault:
             raise ProgramError(
                 f"The program {name} cannot be started ({fault.faultString}); "
@@ -265,6 +211,26 @@ class Supervisor:
             log.say(f"ending {process.name} ({process.pid}), which no supervisor looks after")
             processes.end(process.pid, process.birth, signal.SIGTERM, patience_s=10)
         self._places.supervisor_socket.unlink(missing_ok=True)
+
+
+def _stop_group(remote: _Remote, name: str) -> None:
+    try:
+        remote.stopProcessGroup(name)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != _NOT_RUNNING:
+            raise
+
+
+def _wait_for_end(pid: int, born: int) -> None:
+    """Wait for a process's end; one that does not end is killed."""
+    gone = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda there: there),
+        wait=tenacity.wait_fixed(0.05),
+        stop=tenacity.stop_after_delay(40),
+        retry_error_callback=lambda _: True,
+    )
+    if gone(lambda: processes.birth(pid) == born):
+        processes.end(pid, born, signal.SIGKILL, patience_s=2)
 
 
 def leftovers(instance: str) -> Iterable[processes.Process]:
