@@ -47,11 +47,11 @@ def bring_up(origin: Origin, progress: Progress) -> Settings:
     with progress.step(f"System user {settings.machine.user} and folders"):
         accounts.ensure_user(settings.machine.user, places, log)
         accounts.ensure_folders(settings.machine.user, places)
-        origin.write(places.origin)
     with progress.step("Docker engine"):
         facts = engine.ensure_engine(places, log, os.environ)
         _let_user_reach(settings, facts, progress)
         client = engine.connect(facts.host)
+        origin.write(places.origin)
     with progress.step(f"Network bridge {settings.network.bridge} and its firewall rules"):
         ensure_network(settings, places, client, progress)
     with progress.step(
