@@ -91,7 +91,7 @@ class Pages:
     def __init__(self, settings: Settings, workbench: Workbench) -> None:
         self.workbench = workbench
         self._demo = settings.sign_in.is_demo
-        self._default_language = settings.machine.language
+        self.default_language: str = settings.machine.language
         self._seen: dict[str, Person] = {}
 
     def __deepcopy__(self, memo: dict[int, object]) -> Pages:
@@ -114,7 +114,7 @@ class Pages:
         """The same without asking the database, by what was read last."""
         person = self._seen.get(viewer or "")
         return Page(
-            language=language.choose(person.locale if person else None, self._default_language),
+            language=language.choose(person.locale if person else None, self.default_language),
             demo=self._demo,
             person=person,
             institution=self._institution(person),

@@ -1,0 +1,144 @@
+"""The start page's two questions, and which answers are given beforehand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from labwerk_hub.adapters.declared import declared_gpu
+from labwerk_hub.domain.admission import HeldSlice, Reason, Request, offers
+from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
+from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.ledger import Balance
+from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.texts import Localized
+from labwerk_hub.hub.start import Choices, choices, options_from_form
+from labwerk_hub.services.sessions import StartPage
+
+H100 = "H100-80GB"
+GPU = declared_gpu("a", H100, ["1g.10gb@0", "2g.20gb@2", "3g.40gb@4"], simulated=True)
+SMALL_SLICE, MEDIUM_SLICE, LARGE_SLICE = GPU.slices
+SOON = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
+ANNA = Person(
+    issuer="https://sso.example",
+    subject="1",
+    institution="thr",
+    display_name="Anna Müller",
+    email=None,
+    locale="de",
+    groups=frozenset(),
+    roles=frozenset({Role.MEMBER}),
+    name="thr--anna-mueller",
+    uid=200_000,
+)
+
+
+def _flavour(name: str, **slices: str) -> Flavour:
+    return Flavour(name, Localized.same(name), 1, 3, 8, {H100: slices["h100"]} if slices else {})
+
+
+FLAVOURS = (
+    _flavour("small", h100="1g.10gb"),
+    _flavour("medium", h100="2g.20gb"),
+    _flavour("large", h100="3g.40gb"),
+    _flavour("cpu"),
+)
+BASE = Image("base", Localized.same("Base"), Localized.same("…"), "labwerk/base:1")
+TORCH = Image("torch", Localized.same("PyTorch"), Localized.same("…"), "labwerk/torch:1")
+UNBUILT = Image("rapids", Localized.same("RAPIDS"), Localized.same("…"), None)
+
+
+def _page(*held: Slice, last: Request | None = None, left: int = 10**9) -> StartPage:
+    catalogue = Catalogue((), {}, (), (), FLAVOURS, (BASE, TORCH, UNBUILT), ())
+    balance = Balance("2026-11", granted=left, used=0, held=0, institution_left=10**9)
+    holdings = [HeldSlice(slice_, SOON) for slice_ in held]
+    return StartPage(ANNA, balance, offers(catalogue, Inventory((GPU,)), holdings, balance), last)
+
+
+def _chosen(shown: Choices) -> tuple[str | None, str | None]:
+    flavour = next((f.name for f in shown.flavours if f.chosen), None)
+    image = next((i.image.name for i in shown.images if i.chosen), None)
+    return flavour, image
+
+
+def test_each_flavour_and_each_image_is_asked_once() -> None:
+    shown = choices(_page())
+    assert [f.name for f in shown.flavours] == ["small", "medium", "large", "cpu"]
+    assert [i.image.name for i in shown.images] == ["base", "torch", "rapids"]
+
+
+def test_somebody_new_finds_the_first_that_can_be_had_chosen() -> None:
+    assert _chosen(choices(_page())) == ("small", "base")
+    assert _chosen(choices(_page(SMALL_SLICE))) == ("medium", "base")
+
+
+def test_the_choice_of_last_time_is_chosen_again() -> None:
+    shown = choices(_page(last=Request("large", "torch")))
+    assert _chosen(shown) == ("large", "torch")
+    assert shown.missed is None
+
+
+@pytest.mark.parametrize(
+    ("held", "instead"),
+    [
+        ((MEDIUM_SLICE,), "small"),
+        ((MEDIUM_SLICE, SMALL_SLICE), "large"),
+        ((MEDIUM_SLICE, SMALL_SLICE, LARGE_SLICE), "cpu"),
+    ],
+)
+def test_if_it_cannot_be_had_the_nearest_is_chosen_and_the_page_says_so(
+    held: tuple[Slice, ...], instead: str
+) -> None:
+    shown = choices(_page(*held, last=Request("medium", "base")))
+    assert _chosen(shown) == (instead, "base")
+    assert shown.missed is not None
+    assert shown.missed.flavour.name == "medium"
+    assert shown.instead is not None
+    assert shown.instead.name == instead
+
+
+def test_nothing_is_chosen_instead_of_what_is_selected_on_an_open_page() -> None:
+    shown = choices(_page(SMALL_SLICE), Request("small", "torch"), instead=False)
+    assert _chosen(shown) == (None, "torch")
+    assert shown.missed is not None
+    assert shown.possible
+
+
+def test_what_is_selected_on_an_open_page_stays_selected() -> None:
+    page = _page(last=Request("small", "base"))
+    assert _chosen(choices(page, Request("large", "torch"), instead=False)) == ("large", "torch")
+
+
+def test_an_image_that_is_not_built_makes_no_flavour_impossible() -> None:
+    shown = choices(_page(last=Request("small", "rapids")))
+    assert all(f.refusal is None for f in shown.flavours)
+    refusals = {i.image.name: i.refusal for i in shown.images}
+    assert refusals["base"] is None
+    assert refusals["rapids"] is not None
+    assert refusals["rapids"].reason is Reason.IMAGE_MISSING
+    assert _chosen(shown) == ("small", "base")
+
+
+def test_a_full_flavour_blames_no_image() -> None:
+    shown = choices(_page(SMALL_SLICE))
+    assert [i.refusal is None for i in shown.images] == [True, True, False]
+    assert shown.flavours[0].refusal is not None
+    assert shown.flavours[0].refusal.reason is Reason.NO_SLICE_FREE
+
+
+def test_without_a_budget_what_costs_nothing_can_still_be_started() -> None:
+    shown = choices(_page(left=0))
+    assert _chosen(shown) == ("cpu", "base")
+    assert shown.possible
+
+
+def test_a_choice_that_is_no_longer_offered_is_forgotten() -> None:
+    shown = choices(_page(last=Request("gone", "gone")))
+    assert _chosen(shown) == ("small", "base")
+    assert shown.missed is None
+
+
+def test_the_form_is_read_as_it_is_and_what_is_missing_is_empty() -> None:
+    sent = {"flavour": ["small"], "image": ["base"], "_xsrf": ["x"]}
+    assert options_from_form(sent) == {"flavour": "small", "image": "base"}
+    assert options_from_form({"flavour": []}) == {"flavour": "", "image": ""}

@@ -1,0 +1,387 @@
+"""The pages themselves, rendered as JupyterHub renders them, on a real database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from http.client import responses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jupyterhub._data import DATA_FILES_PATH
+from jupyterhub.spawner import SpawnException
+from labwerk_hub import bootstrap
+from labwerk_hub.adapters.built_images import BuiltImage, BuiltImages
+from labwerk_hub.adapters.sql import migrate
+from labwerk_hub.domain.leases import Lease, LeaseState
+from labwerk_hub.domain.people import Identity, Person, Role
+from labwerk_hub.domain.texts import LANGUAGES, Localized, Message
+from labwerk_hub.hub import markup
+from labwerk_hub.hub.context import PageContext, Pages
+from labwerk_hub.hub.stages import Stage, Stages
+from labwerk_hub.services import people
+from labwerk_hub.services.ports import Workbench
+from labwerk_hub.settings import Settings, load_settings
+from support.settings import settings_text
+from tornado import web
+
+OURS = Path(markup.__file__).parent / "templates"
+STOCK = Path(DATA_FILES_PATH) / "templates"
+STATUSES = [400, 401, 403, 404, 405, 422, 429, 500, 502, 503, 504]
+
+
+@dataclass
+class Site:
+    """A settings file's pages and the people of its database."""
+
+    settings: Settings
+    workbench: Workbench
+    pages: Pages = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pages = Pages(self.settings, self.workbench)
+
+    def person(self, name: str = "Anna Müller", locale: str = "de", *roles: Role) -> Person:
+        """Somebody of the university who has signed in."""
+        identity = Identity(
+            issuer="https://sso.example",
+            subject=name,
+            institution="thr",
+            display_name=name,
+            email=None,
+            locale=locale,
+            groups=frozenset(),
+            roles=frozenset(roles),
+        )
+        return people.remember(self.workbench, identity)
+
+    def environment(self, *, is_async: bool) -> Environment:
+        """One of the two that JupyterHub makes."""
+        return Environment(
+            loader=ChoiceLoader(
+                [
+                    PrefixLoader({"templates": FileSystemLoader([str(STOCK)])}, "/"),
+                    FileSystemLoader([str(OURS), str(STOCK)]),
+                ]
+            ),
+            autoescape=True,
+            enable_async=is_async,
+            extensions=[markup.extension(self.workbench.policy.zone)],
+        )
+
+    async def page(self, template: str, viewer: Person | None = None, **more: object) -> str:
+        """A page as the hub's handlers render it."""
+        rendered = self.environment(is_async=True).get_template(template)
+        return await rendered.render_async(**self.given(viewer), **more)
+
+    def error(self, status: int, viewer: Person | None = None, **more: object) -> str:
+        """An error page, which JupyterHub renders without waiting for anything."""
+        rendered = self.environment(is_async=False).get_template("error.html")
+        more = {"message": "", "message_html": "", "extra_error_html": "", **more}
+        words = {"status_code": status, "status_message": responses[status]}
+        return rendered.render(**self.given(viewer), **words, **more)
+
+    def given(self, viewer: Person | None) -> dict[str, Any]:
+        """What every template is given."""
+        return {
+            "labwerk": PageContext(self.pages, viewer.name if viewer else None),
+            "user": _user(viewer) if viewer else None,
+            "base_url": "/hub/",
+            "prefix": "/",
+            "login_url": "/hub/login",
+            "logout_url": "/hub/logout",
+            "static_url": lambda path, **_: f"/hub/static/{path}",
+            "parsed_scopes": {"admin-ui": {}} if viewer and viewer.roles else {},
+            "xsrf": "token",
+            "xsrf_token": "token",
+        }
+
+
+def _user(person: Person) -> SimpleNamespace:
+    """As much of JupyterHub's user as the templates ask for."""
+    return SimpleNamespace(
+        name=person.name,
+        escaped_name=person.name,
+        server_url=lambda name: f"/user/{person.name}/{name}",
+        spawner=SimpleNamespace(failure_log="the end of the log"),
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    file = tmp_path / "labwerk.toml"
+    file.write_text(settings_text(tmp_path), encoding="utf-8")
+    image = BuiltImage(
+        name="base", title=Localized.same("Base"), description=Localized.same("…"), tag="base:1"
+    )
+    BuiltImages(images=(image,)).write(tmp_path)
+    settings = load_settings(file)
+    migrate(bootstrap.database_url(settings))
+    made = Site(settings, bootstrap.workbench(settings))
+    yield made
+    made.workbench.database.close()  # type: ignore[attr-defined]
+
+
+def _soup(html: str) -> BeautifulSoup:
+    return BeautifulSoup(html, "html.parser")
+
+
+def _words(html: str) -> str:
+    return " ".join(_soup(html).get_text(" ").split())
+
+
+# ------------------------------------------------------------------ the frame
+
+
+@pytest.mark.parametrize("spoken", LANGUAGES)
+async def test_a_page_is_in_the_persons_language_and_says_so(site: Site, spoken: str) -> None:
+    html = await site.page("logout.html", site.person(locale=spoken))
+    page = _soup(html)
+    assert page.html is not None
+    assert page.html["lang"] == spoken
+    current = page.select_one(".lw-languages [aria-current]")
+    assert current is not None
+    assert current["lang"] == spoken
+
+
+async def test_the_frame_names_the_person_and_their_institution(site: Site) -> None:
+    words = _words(await site.page("stop_pending.html", site.person()))
+    assert "Anna Müller" in words
+    assert "Technische Hochschule Rhein" in words
+
+
+async def test_names_are_shown_and_never_obeyed(site: Site) -> None:
+    html = await site.page("stop_pending.html", site.person("<script>alert(1)</script>"))
+    assert "<script>alert(1)" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+async def test_every_page_of_the_demo_says_that_it_is_one(site: Site) -> None:
+    html = await site.page("login.html", authenticator_login_url="/hub/oauth_login")
+    assert _soup(html).select_one(".lw-demo") is not None
+
+
+async def test_a_real_installation_has_no_demo_banner(site: Site) -> None:
+    real = site.settings.sign_in.model_copy(update={"issuer": "https://sso.example"})
+    other = replace(site, settings=site.settings.model_copy(update={"sign_in": real}))
+    html = await other.page("login.html", authenticator_login_url="/hub/oauth_login")
+    assert _soup(html).select_one(".lw-demo") is None
+
+
+@pytest.mark.parametrize(
+    "template", ["login.html", "logout.html", "spawn.html", "stop_pending.html"]
+)
+async def test_a_page_loads_nothing_from_elsewhere_and_no_script_it_does_not_use(
+    site: Site, template: str
+) -> None:
+    person = site.person()
+    html = await site.page(template, person, for_user=_user(person))
+    sources = [tag.get("src") or tag.get("href") for tag in _soup(html)(["script", "link", "img"])]
+    assert all(str(source).startswith("/hub/") for source in sources if source)
+    assert not re.search(r"jquery|require\.js|bootstrap\.bundle", html)
+
+
+async def test_the_operators_link_says_that_the_page_behind_it_is_english(site: Site) -> None:
+    html = await site.page("stop_pending.html", site.person("Olga", "fr", Role.OPERATOR))
+    link = _soup(html).find("a", href="/hub/admin")
+    assert link is not None
+    assert "(en anglais)" in link.get_text()
+
+
+# ----------------------------------------------------------------- start page
+
+
+async def _fields(site: Site, person: Person) -> BeautifulSoup:
+    await site.pages.open(person.name)
+    return _soup(
+        await site.pages.start_fields(site.environment(is_async=True), person.name, "/hub/")
+    )
+
+
+async def test_the_start_page_shows_what_is_free_what_it_costs_and_how_long_it_lasts(
+    site: Site,
+) -> None:
+    page = await _fields(site, site.person(locale="en"))
+    small = page.find(id="flavour-small")
+    assert small is not None
+    assert small.has_attr("checked")
+    card = " ".join(small.find_parent(class_="lw-choice").get_text(" ").split())  # type: ignore[union-attr]
+    for words in ("free now", "0.125 GPU-hours an hour", "your budget lasts", "8 h at most"):
+        assert words in card
+    assert "simulated" in card
+
+
+async def test_what_cannot_be_had_is_disabled_and_says_why(site: Site) -> None:
+    luca = site.person("Luca Bianchi", "it")
+    inventory = site.workbench.inventory.read()
+    single = next(f for f in site.workbench.catalogue.flavours if f.name == "single")
+    (_, slice_), *_ = inventory.matching(single.slices)
+    now = int(datetime.now(UTC).timestamp())
+    with site.workbench.database.writing() as tx:
+        tx.leases.add(
+            Lease(
+                session="lw-000000000001",
+                person=luca.name,
+                institution="thr",
+                flavour="single",
+                image="base",
+                slice=slice_,
+                ticks_per_second=6,
+                state=LeaseState.INTENDED,
+                intended_ms=now * 1000,
+                ends_ms=(now + 3600) * 1000,
+            )
+        )
+    page = await _fields(site, site.person())
+    choice = page.find(id="flavour-single")
+    assert choice is not None
+    assert choice.has_attr("disabled")
+    card = choice.find_parent(class_="lw-choice")
+    assert card is not None
+    assert "spätestens frei" in card.get_text()
+
+
+async def test_every_choice_has_a_label_and_belongs_to_a_question(site: Site) -> None:
+    page = await _fields(site, site.person())
+    for choice in page.select("input[type=radio]"):
+        assert page.find("label", attrs={"for": choice["id"]})
+        assert page.find(id=choice["aria-describedby"])
+        fieldset = choice.find_parent("fieldset")
+        assert fieldset is not None
+        assert fieldset.find("legend")
+
+
+async def test_somebody_unknown_reads_why_nothing_is_offered(site: Site) -> None:
+    await site.pages.open(None)
+    html = await site.pages.start_fields(site.environment(is_async=True), "thr--nobody", "/hub/")
+    page = _soup(html)
+    assert page.find(role="alert") is not None
+    assert "thr--nobody" in page.get_text()
+    assert not page.select("input")
+
+
+# --------------------------------------------------------------- pending, home
+
+
+async def test_the_pending_page_shows_the_stage_and_follows_without_javascript(
+    site: Site,
+) -> None:
+    stages = Stages()
+    stages.reach(Stage.CONTAINER, "en")
+    spawner = SimpleNamespace(
+        stages=stages, default_url="/lab", orm_spawner=SimpleNamespace(started=None)
+    )
+    page = _soup(
+        await site.page(
+            "spawn_pending.html", site.person(), spawner=spawner, progress_url="/hub/api/progress"
+        )
+    )
+    assert [item["data-stage"] for item in page.select("[data-stage]")] == list(Stage)
+    now = page.select_one("[aria-current=step]")
+    assert now is not None
+    assert now["data-stage"] == Stage.CONTAINER
+    assert page.select_one("noscript meta[http-equiv=refresh]") is not None
+    holder = page.find(id="labwerk-pending")
+    assert holder is not None
+    assert holder["data-lab"] == "/user/thr--anna-mueller/lab"
+    form = page.select_one("form[method=post]")
+    assert form is not None
+    assert form["action"] == "/hub/labwerk/stop/thr--anna-mueller"
+
+
+async def test_home_shows_the_budget_and_the_way_to_start(site: Site) -> None:
+    html = await site.page(
+        "home.html",
+        site.person(locale="it"),
+        default_server=SimpleNamespace(pending=None, active=False),
+        url="/hub/spawn/thr--anna-mueller",
+    )
+    assert "60 ore GPU" in _words(html)
+    start = _soup(html).find(id="start")
+    assert start is not None
+    assert start["href"] == "/hub/spawn/thr--anna-mueller"
+
+
+# -------------------------------------------------------------------- failures
+
+
+def _refused(sentence: str) -> SpawnException:
+    return SpawnException(sentence, reason="no-slice-free", status_code=503)
+
+
+async def test_after_a_refusal_the_sentence_and_the_offers_are_there(site: Site) -> None:
+    html = await site.page(
+        "not_running.html",
+        site.person(),
+        failed=True,
+        failed_message=None,
+        exception=_refused("Alle sind belegt."),
+        spawn_url="/hub/spawn/thr--anna-mueller",
+    )
+    alert = _soup(html).find(role="alert")
+    assert alert is not None
+    assert alert.get_text(strip=True) == "Alle sind belegt."
+    assert _soup(html).find(id="flavour-small") is not None
+    assert "the end of the log" not in html
+
+
+@pytest.mark.parametrize(("roles", "seen"), [((Role.OPERATOR,), True), ((), False)])
+async def test_only_operators_see_the_end_of_the_log(
+    site: Site, roles: tuple[Role, ...], seen: bool
+) -> None:
+    html = await site.page(
+        "not_running.html",
+        site.person("Olga", "en", *roles),
+        failed=True,
+        failed_message=None,
+        exception=TimeoutError("secret detail"),
+        spawn_url="/hub/spawn/x",
+    )
+    assert ("the end of the log" in html) is seen
+    assert "secret detail" not in html
+    assert "nothing was charged" in html
+
+
+@pytest.mark.parametrize("spoken", LANGUAGES)
+def test_every_error_is_told_in_words_of_the_readers_language(site: Site, spoken: str) -> None:
+    site.pages.default_language = spoken
+    headings = set()
+    for status in STATUSES:
+        page = _soup(site.error(status, exception=web.HTTPError(status, "inner words")))
+        assert page.html is not None
+        assert page.html["lang"] == spoken
+        assert page.h1 is not None
+        assert responses[status] not in page.h1.get_text()
+        headings.add(page.h1.get_text())
+    english = {"There is no such page", "Something went wrong here", "Too many people at once"}
+    assert len(headings) == 7
+    assert headings.isdisjoint(english) is (spoken != "en")
+
+
+def test_an_error_of_the_proxy_has_no_exception_and_a_page_all_the_same(site: Site) -> None:
+    assert "This does not answer just now" in site.error(503)
+
+
+def test_an_error_in_our_own_sentences_is_shown_whole(site: Site) -> None:
+    fault = web.HTTPError(403)
+    fault.sentences = (  # type: ignore[attr-defined]
+        Message("Your account belongs to no institution that takes part here."),
+        Message("Your provider did not say your affiliation (claim %(claim)s).", {"claim": "<x>"}),
+    )
+    html = site.error(403, exception=fault, extra_error_html='<a href="/hub/logout">Other</a>')
+    alert = _soup(html).find(role="alert")
+    assert alert is not None
+    assert [p.get_text() for p in alert("p")][1].endswith("(claim <x>).")
+    assert _soup(html).find("a", href="/hub/logout") is not None
+
+
+def test_what_jupyterhub_adds_in_english_is_left_out(site: Site) -> None:
+    extra = "You can try restarting your server from the <a href='/hub/home'>home page</a>."
+    html = site.error(500, exception=web.HTTPError(500), extra_error_html=extra)
+    assert "You can try restarting" not in html
