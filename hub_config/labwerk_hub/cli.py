@@ -164,7 +164,7 @@ def reset(file: Path | None, yes: bool, keep_images: bool) -> None:
         if not yes and not click.confirm(
             f"Remove {places.state} with all homes, budgets and secrets for good?"
         ):
-            raise click.Abort
+            raise MachineError("Nothing was removed.")
         log = _progress(places).log
         said = taking_down.take_down(settings, places, installed.engine, log)
         said += taking_down.remove_everything(
@@ -264,8 +264,8 @@ def _ask_about_sessions(installed: Installed, yes: bool) -> None:
     except EngineUnreachableError:
         return  # nothing can be ended there
     people = ", ".join(session.person for session in running)
-    if running and not click.confirm(f"{len(running)} sessions run ({people}). End them?"):
-        raise click.Abort
+    if running and not click.confirm(f"Sessions run: {people}. End them?"):
+        raise MachineError("Nothing was changed; sessions run on.")
 
 
 def _stay(settings: Settings, places: Places) -> None:

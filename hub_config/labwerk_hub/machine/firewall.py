@@ -8,6 +8,7 @@ each chain is replaced in one step.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 
@@ -93,13 +94,24 @@ def _forward_table(tool: str) -> str:
 def _lead(tool: str, chain: str, bridge: str, target: str, log: Log) -> None:
     """Let a chain's first rule jump to ours; later copies of the rule are removed."""
     listed = _listed(tool, chain) or []
-    jump = f"-A {chain} -i {bridge} -j {target}"
-    places = [number for number, line in enumerate(listed, 1) if line == jump]
-    if places[:1] != [1]:
+    places = [
+        number for number, line in enumerate(listed, 1) if line == _jump(chain, bridge, target)
+    ]
+    if not _leads(listed, _jump(chain, bridge, target)):
         log.run([tool, "--wait", "10", "-I", chain, "1", "-i", bridge, "-j", target])
         places = [1, *(number + 1 for number in places)]
     for number in reversed(places[1:]):
         log.run([tool, "--wait", "10", "-D", chain, str(number)])
+
+
+def _jump(chain: str, bridge: str, target: str) -> str:
+    return f"-A {chain} -i {bridge} -j {target}"
+
+
+def _leads(listed: list[str], jump: str) -> bool:
+    """Whether a rule stands before all but the like rules of other bridges of Labwerk."""
+    before = itertools.takewhile(lambda line: line != jump, listed)
+    return jump in listed and all(" -j LW-" in line for line in before)
 
 
 def _listed(tool: str, chain: str) -> list[str] | None:
@@ -123,8 +135,7 @@ def remove_firewall(bridge: str, log: Log) -> None:
             continue
         for target in (input_chain(bridge), forward_chain(bridge)):
             for chain in ("INPUT", "DOCKER-USER", "FORWARD"):
-                jump = f"-A {chain} -i {bridge} -j {target}"
-                for _ in range((_listed(tool, chain) or []).count(jump)):
+                for _ in range((_listed(tool, chain) or []).count(_jump(chain, bridge, target))):
                     log.run([tool, "--wait", "10", "-D", chain, "-i", bridge, "-j", target])
             if _listed(tool, target) is not None:
                 log.run([tool, "--wait", "10", "-F", target])
@@ -133,5 +144,5 @@ def remove_firewall(bridge: str, log: Log) -> None:
 
 def is_in_place(bridge: str) -> bool:
     """Whether the rules stand where they must; a restart of the machine removes them."""
-    jump = f"-A INPUT -i {bridge} -j {input_chain(bridge)}"
-    return (_listed("iptables", "INPUT") or [])[:1] == [jump]
+    jump = _jump("INPUT", bridge, input_chain(bridge))
+    return shutil.which("iptables") is not None and _leads(_listed("iptables", "INPUT") or [], jump)
