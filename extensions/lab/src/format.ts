@@ -70,13 +70,20 @@ export class Formatter {
     }).format(shown.map(([count, unit]) => this._unit(count, unit, 0, 'long')));
   }
 
-  /** An instant; the day is left out when it is today. */
+  /** An instant: the day is left out when it is today, the year when it is this. */
   instant(iso: string, now: number): string {
     const date = new Date(iso);
-    const today = new Date(now).toDateString() === date.toDateString();
+    const today = new Date(now);
+    const time: Intl.DateTimeFormatOptions = {
+      hour: 'numeric',
+      minute: '2-digit'
+    };
+    const day: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short' };
+    const year: Intl.DateTimeFormatOptions = { year: 'numeric' };
     return new Intl.DateTimeFormat(this.locale, {
-      dateStyle: today ? undefined : 'medium',
-      timeStyle: 'short'
+      ...time,
+      ...(today.toDateString() === date.toDateString() ? {} : day),
+      ...(today.getFullYear() === date.getFullYear() ? {} : year)
     }).format(date);
   }
 

@@ -35,23 +35,19 @@ export function BudgetSection(props: IProps): React.ReactElement {
             {trans.__('%1 of %2 GPU-hours left', left, granted)}
           </p>
           <Bar {...props} />
-          <dl className="lw-Facts">
-            <dt>
+          <ul className="lw-Legend">
+            <li>
               <span className="lw-Key lw-mod-used" aria-hidden="true" />
-              {trans.__('Used')}
-            </dt>
-            <dd>{format.gpuHours(budget.used_ticks, budget)}</dd>
-            <dt>
+              {trans.__('%1 used', format.gpuHours(budget.used_ticks, budget))}
+            </li>
+            <li>
               <span className="lw-Key lw-mod-held" aria-hidden="true" />
-              {trans.__('Held')}
-            </dt>
-            <dd>
-              {format.gpuHours(budget.held_ticks, budget)}{' '}
-              <span className="lw-Quiet">
-                {trans.__('until running sessions end')}
-              </span>
-            </dd>
-          </dl>
+              {trans.__(
+                '%1 held for running sessions',
+                format.gpuHours(budget.held_ticks, budget)
+              )}
+            </li>
+          </ul>
         </>
       )}
       <Outlook {...props} />

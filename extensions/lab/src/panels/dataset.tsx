@@ -11,6 +11,8 @@ interface IProps {
   trans: TranslationBundle;
   /** Insert the code that opens this file. */
   insert: (file: string) => void;
+  /** What is to be said about the last insertion. */
+  children?: React.ReactNode;
 }
 
 /** One dataset: what it is, whose, under which licence, and code to open it. */
@@ -35,6 +37,7 @@ export function DatasetItem(props: IProps): React.ReactElement {
           insert={() => insert(dataset.files[0].name)}
         />
       )}
+      {props.children}
       <details>
         <summary>{trans.__('Details')}</summary>
         <Details {...props} />

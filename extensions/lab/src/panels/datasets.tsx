@@ -77,14 +77,15 @@ export function DatasetsSection(props: IProps): React.ReactElement {
               format={format}
               trans={trans}
               insert={file => void insert(dataset, file)}
-            />
-            {waiting?.dataset.id === dataset.id && (
-              <NowhereNotice
-                trans={trans}
-                create={() => void insertIntoNew(waiting)}
-                dismiss={() => setWaiting(null)}
-              />
-            )}
+            >
+              {waiting?.dataset.id === dataset.id && (
+                <NowhereNotice
+                  trans={trans}
+                  create={() => void insertIntoNew(waiting)}
+                  dismiss={() => setWaiting(null)}
+                />
+              )}
+            </DatasetItem>
           </li>
         ))}
       </ul>

@@ -88,13 +88,13 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
         </dd>
         <dt>{trans.__('Ends')}</dt>
         <dd className={left < SOON ? 'lw-mod-soon' : undefined}>
-          <time dateTime={session.ends_at}>
-            {format.instant(session.ends_at, now)}
-          </time>
-          {' – '}
           {left > 0
             ? trans.__('in %1', format.duration(left))
-            : trans.__('ending now')}
+            : trans.__('now')}
+          <br />
+          <time className="lw-Quiet" dateTime={session.ends_at}>
+            {format.instant(session.ends_at, now)}
+          </time>
         </dd>
       </dl>
     </>
