@@ -104,6 +104,11 @@ def test_nothing_is_chosen_instead_of_what_is_selected_on_an_open_page() -> None
     assert shown.possible
 
 
+def test_nothing_is_chosen_on_an_open_page_where_nothing_is_selected() -> None:
+    page = _page(last=Request("small", "base"))
+    assert _chosen(choices(page, Request("", "base"), instead=False)) == (None, "base")
+
+
 def test_what_is_selected_on_an_open_page_stays_selected() -> None:
     page = _page(last=Request("small", "base"))
     assert _chosen(choices(page, Request("large", "torch"), instead=False)) == ("large", "torch")

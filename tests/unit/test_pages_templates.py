@@ -194,6 +194,33 @@ async def test_the_operators_link_says_that_the_page_behind_it_is_english(site: 
     assert "(en anglais)" in link.get_text()
 
 
+@pytest.mark.parametrize("spoken", LANGUAGES)
+async def test_the_pages_of_tokens_and_permissions_are_translated_too(
+    site: Site, spoken: str
+) -> None:
+    person, scope = site.person(locale=spoken), {"description": "Do it", "filter": ""}
+    token = SimpleNamespace(
+        api_id="a1", note="x", scopes=["self"], last_activity=None, created=None, expires_at=None
+    )
+    application = SimpleNamespace(description="An app", redirect_uri="/x", identifier="app")
+    owner = SimpleNamespace(name="thr--jonas-mueller")
+    pages = [
+        await site.page("token.html", person, api_tokens=[token], oauth_clients=[]),
+        await site.page("oauth.html", person, oauth_client=application, scope_descriptions=[scope]),
+        await site.page(
+            "accept-share.html", person, owner=owner, code="c", scope_descriptions=[scope]
+        ),
+    ]
+    english = {"Access tokens", "Give access", "An invitation"}
+    headings = {heading.get_text() for page in pages for heading in _soup(page)("h1")}
+    assert len(headings) == len(english)
+    assert headings.isdisjoint(english) is (spoken != "en")
+    for page in pages[1:]:
+        described = _soup(page).find("ul", attrs={"lang": "en"})
+        assert described is not None
+        assert described.get_text(strip=True) == "Do it"
+
+
 # ----------------------------------------------------------------- start page
 
 

@@ -27,8 +27,9 @@ class OffersHandler(BaseHandler):
     @web.authenticated
     @needs_scope("servers")
     async def get(self, user_name: str) -> None:
-        """The fragment of HTML; ``flavour`` and ``image`` say what is selected."""
-        selected = Request(self.get_argument("flavour", ""), self.get_argument("image", ""))
+        """The fragment of HTML; ``flavour`` and ``image`` say what is selected, if asked."""
+        flavour = self.get_argument("flavour", None)
+        selected = Request(flavour, self.get_argument("image", "")) if flavour is not None else None
         await self.pages.open(self.current_user.name)
         self.set_header("Cache-Control", "no-store")
         self.finish(
@@ -36,8 +37,8 @@ class OffersHandler(BaseHandler):
                 self.settings["jinja2_env"],
                 user_name,
                 self.hub.base_url,
-                selected if selected.flavour else None,
-                instead=not selected.flavour,
+                selected,
+                instead=selected is None,
             )
         )
 

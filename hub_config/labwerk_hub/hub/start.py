@@ -70,7 +70,7 @@ def choices(page: StartPage, selected: Request | None = None, *, instead: bool =
     best = [_best(group, wanted) for group in by_flavour]
     previous = next((o for o in best if wanted and o.flavour.name == wanted.flavour), None)
     chosen = _nearest(best, previous)
-    if not instead and previous is not None and chosen is not previous:
+    if not instead and chosen is not previous:
         chosen = None
     images = [_best(group, wanted) for group in _grouped(page.offers, lambda o: o.image.name)]
     image = _chosen_image(images, wanted)

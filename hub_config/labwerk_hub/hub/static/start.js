@@ -10,13 +10,22 @@
   let shown = "";
   let asked = null;
 
+  // What was selected and is gone stays wanted, until something else is selected.
+  const wanted = { flavour: "", image: "" };
+
   const selected = () => {
-    const query = new URLSearchParams();
-    for (const name of ["flavour", "image"]) {
+    for (const name of Object.keys(wanted)) {
       const input = fields.querySelector(`input[name=${name}]:checked`);
-      if (input) query.set(name, input.value);
+      if (input) wanted[name] = input.value;
     }
-    return query.toString();
+    return new URLSearchParams(wanted).toString();
+  };
+
+  const focus = (id) => {
+    const input = document.getElementById(id);
+    // A choice that was disabled meanwhile cannot hold the focus; its neighbour can.
+    const place = input?.disabled ? fields.querySelector("input:enabled") : input;
+    place?.focus({ preventScroll: true });
   };
 
   const put = (html) => {
@@ -33,7 +42,7 @@
       nextNote.replaceWith(note);
     }
     fields.replaceChildren(next.content);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (focused) focus(focused);
   };
 
   const stale = (is) => {
