@@ -22,6 +22,8 @@ module.exports = {
   automock: false,
   collectCoverageFrom: ['src/**/*.{ts,tsx}', '!src/**/*.d.ts'],
   coverageReporters: ['text'],
+  // The built extension carries a second package.json of the same name.
+  modulePathIgnorePatterns: ['<rootDir>/labwerk_lab/labextension'],
   testRegex: 'src/.*/.*\\.spec\\.tsx?$',
   transformIgnorePatterns: [`/node_modules/(?!${esModules}).+`]
 };

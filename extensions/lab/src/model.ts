@@ -56,9 +56,8 @@ export class OverviewModel implements IOverviewModel, IDisposable {
     return Date.now() + this._clockError;
   }
 
-  async refresh(): Promise<void> {
-    await this._poll.refresh();
-    await this._poll.tick;
+  refresh(): Promise<void> {
+    return this._poll.refresh();
   }
 
   watch(): IDisposable {

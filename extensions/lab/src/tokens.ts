@@ -25,7 +25,7 @@ export interface IOverviewModel {
   readonly changed: ISignal<IOverviewModel, void>;
   /** The service's time in milliseconds, so that a wrong clock here is no harm. */
   now(): number;
-  /** Ask again at once. */
+  /** Ask again at once, if anybody watches; who begins to watch gets news anyway. */
   refresh(): Promise<void>;
   /** Keep the state fresh until the returned handle is disposed. */
   watch(): IDisposable;
