@@ -46,10 +46,11 @@ describe('the overview model', () => {
 
   it('goes by the clock of the service', async () => {
     const model = new OverviewModel(async () => anOverview());
-    model.watch();
+    const watching = model.watch();
     await until(model, ready);
     const error = Math.abs(model.now() - Date.parse('2026-11-21T22:00:00Z'));
     expect(error).toBeLessThan(2000);
+    watching.dispose();
     model.dispose();
   });
 
@@ -70,11 +71,14 @@ describe('the overview model', () => {
       .mockResolvedValueOnce(anOverview())
       .mockRejectedValueOnce(problem);
     const model = new OverviewModel(request);
-    model.watch();
+    const watching = model.watch();
     await until(model, ready);
+    // A refresh during a request is that request: let this one end first.
+    await new Promise(resolve => setTimeout(resolve));
     await model.refresh();
     await until(model, failing);
     expect(model.state).toMatchObject({ status: 'ready', problem });
+    watching.dispose();
     model.dispose();
   });
 });
