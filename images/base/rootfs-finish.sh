@@ -8,7 +8,9 @@ here=$(dirname "$0")
 grep -v '^#' "$here/locales.txt" > "$top/etc/locale.gen"
 chroot "$top" locale-gen
 
-# People's names: see start/account.py. The folder is a tmpfs in every session.
+# People's names: see start/account.py. /run is a tmpfs in every session, and the engine
+# gives that the mode of the folder it covers.
+chmod 1777 "$top/run"
 sed -i 's/^\(passwd\|group\):.*/\1: files extrausers/' "$top/etc/nsswitch.conf"
 mkdir -p "$top/var/lib/extrausers"
 for file in passwd group; do
@@ -17,6 +19,10 @@ done
 
 # Sessions run without new privileges, so these bits could do nothing but alarm.
 find "$top" -xdev -type f -perm /6000 -exec chmod ug-s {} +
+
+# The certificates of this file are in the folder beside it, too, where OpenSSL reads just
+# those it needs; with the file, every TLS client reads all of them when it starts.
+rm -f "$top/usr/lib/ssl/cert.pem"
 
 # Where the engine mounts things; it cannot make folders in a read-only root.
 mkdir -p "$top/home/lab" "$top/projects" "$top/data"

@@ -19,6 +19,8 @@ from labwerk_hub.machine.log import Log
 
 #: Carried by every layer of a build's earlier stages, so that they can be removed.
 LABEL_BUILD = "labwerk.build"
+#: Images below those that people choose: "rootfs" or "environment".
+LABEL_LAYER = "labwerk.layer"
 #: A step may be silent for this long: installing and compiling take a minute or two.
 _SILENCE_S = 1800
 _CHUNK = 2**20

@@ -7,7 +7,6 @@ What was fetched stays in ``<state>/cache`` and is not fetched again.
 
 from __future__ import annotations
 
-import platform
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,18 +19,13 @@ from requests.exceptions import RequestException
 from labwerk_hub.adapters.built_images import BuiltImage, BuiltImages
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import EngineUnreachableError
-from labwerk_hub.machine.engine_build import LABEL_BUILD, build, context_of, has_image
+from labwerk_hub.machine.engine_build import build, context_of, has_image
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.files import content_stamp
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
-from labwerk_hub.machine.rootfs import Rootfs, ensure_rootfs
-from labwerk_hub.machine.wheelhouse import (
-    ensure_own_wheel,
-    ensure_wheels,
-    own_packages,
-    own_stamp,
-)
+from labwerk_hub.machine.python_layer import PythonLayer, ensure_python_layer
+from labwerk_hub.machine.wheelhouse import ensure_own_wheel, own_packages, own_stamp
 
 #: Which of Labwerk's images an image is.
 LABEL_IMAGE = "labwerk.image"
@@ -106,9 +100,7 @@ def image_tag(name: str, checkout: Path) -> str:
             "Dockerfile; correct the folder."
         )
     own = [own_stamp(package, checkout) for package in own_packages(checkout)]
-    stamp = content_stamp(
-        [folder], entry.model_dump_json(), platform.machine(), Rootfs(folder).stamp, *own
-    )
+    stamp = content_stamp([folder], entry.model_dump_json(), PythonLayer(folder).stamp, *own)
     return f"labwerk/{name}:{stamp[:16]}"
 
 
@@ -159,25 +151,21 @@ def ensure_image(
         ) from None
     entry = read_images(checkout).entry(name)
     folder = checkout / "images" / entry.folder
-    wheels = ensure_wheels(folder / "requirements.lock", places, log, note)
     own = [
         ensure_own_wheel(package, checkout, places, log, note) for package in own_packages(checkout)
     ]
-    rootfs = ensure_rootfs(Rootfs(folder), engine, places, log, note)
-    files = {
-        "requirements.lock": folder / "requirements.lock",
-        "start": folder / "start",
-        "files": folder / "files",
-        "wheels": wheels,
-        **{f"wheels/own/{wheel.name}": wheel for wheel in own},
-    }
+    environment = ensure_python_layer(PythonLayer(folder), engine, places, log, note)
+    files = {name: folder / name for name in ("start", "files")}
     note(f"build the image {tag}")
     build(
         engine,
-        context_of(files, (folder / "Dockerfile").read_text(encoding="utf-8")),
+        context_of(
+            {**files, **{f"own/{wheel.name}": wheel for wheel in own}},
+            (folder / "Dockerfile").read_text(encoding="utf-8"),
+        ),
         tag,
         log=log,
-        arguments={"ROOTFS": rootfs, "BUILD": LABEL_BUILD},
+        arguments={"ENVIRONMENT": environment},
         labels=_labels(entry, tag),
         offline=True,
     )

@@ -18,7 +18,7 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
-from labwerk_hub.machine.engine_build import build, context_of, has_image
+from labwerk_hub.machine.engine_build import LABEL_LAYER, build, context_of, has_image
 from labwerk_hub.machine.errors import CommandError, InstallError
 from labwerk_hub.machine.files import content_stamp
 from labwerk_hub.machine.log import Log
@@ -89,7 +89,12 @@ def ensure_rootfs(
 def _import(rootfs: Rootfs, kept: Path, engine: docker.DockerClient) -> None:
     repository, _, tag = rootfs.tag.partition(":")
     try:
-        engine.api.import_image(src=str(kept), repository=repository, tag=tag)
+        engine.api.import_image(
+            src=str(kept),
+            repository=repository,
+            tag=tag,
+            changes=[f"LABEL {LABEL_LAYER}=rootfs"],
+        )
     except (DockerException, RequestException) as error:
         raise InstallError(
             f"The engine could not take the root filesystem {kept} ({error}); is there room "
@@ -134,7 +139,13 @@ def _built_from_registry(
     note(f"Debian packages on {_REGISTRY_IMAGE}")
     files = {part: rootfs.folder / part for part in _PARTS}
     try:
-        build(engine, context_of(files, _DOCKERFILE), rootfs.tag, log=log)
+        build(
+            engine,
+            context_of(files, _DOCKERFILE),
+            rootfs.tag,
+            log=log,
+            labels={LABEL_LAYER: "rootfs"},
+        )
     except InstallError as error:
         log.say(f"not from the registry's image: {error.message}")
         return False

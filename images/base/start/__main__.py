@@ -4,15 +4,21 @@ Isolated (-I), so that neither a file in the person's home nor a package that th
 installed there can keep the server from starting; kernels see both.
 """
 
+import gc
 import sys
 
 from account import name_the_user
-from hub_side import left_out
+from deferred import deferred
+from home import make_data_folder
 from limits import use_only_our_cores
 
 if __name__ == "__main__":
+    # What is imported stays: looking for garbage among it again and again finds none.
+    gc.set_threshold(50_000)
     name_the_user()
+    make_data_folder()
     use_only_our_cores()
-    with left_out():
+    with deferred():
+        import jupyterlab.labapp  # noqa: F401  (what it imports is deferred, too)
         from jupyterhub.singleuser.extension import main
     sys.exit(main())

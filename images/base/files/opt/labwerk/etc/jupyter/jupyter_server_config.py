@@ -1,20 +1,16 @@
-"""What every server of the image runs with; a person's ~/.jupyter may add to it."""
+"""What every server of the image runs with; a person's ~/.jupyter may add to it.
+
+jupyter_server_config.json beside this file turns off two extensions that would cost every
+start and do nothing: the image has no language server (jupyter_lsp), and nobody brings
+settings of notebook servers from before 2020 (notebook_shim). They are off there because
+Jupyter Server reads which extensions are on from JSON alone.
+"""
 
 from traitlets.config import get_config
 
 c = get_config()
 
 c.ServerApp.root_dir = "/home/lab"
-# Only what is used: each further extension costs every start.
-c.ServerApp.jpserver_extensions = {
-    "jupyterlab": True,
-    "jupyter_server_terminals": True,
-    "jupyter_server_fileid": True,  # jupyter_server_ydoc needs it
-    "jupyter_server_ydoc": True,
-    "labwerk_lab": True,
-    "jupyter_lsp": False,  # the image has no language server
-    "notebook_shim": False,  # settings of notebook servers before 2020
-}
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash", "-l"]}
 # Kernels speak through files of /tmp instead of ports, so they need no free port.
 c.KernelManager.transport = "ipc"
