@@ -76,6 +76,8 @@ def _sessions(c: Config, settings: Settings, workbench: Workbench) -> None:
     c.LabwerkSpawner.workbench = workbench
     c.LabwerkSpawner.options_form = start_form
     c.LabwerkSpawner.options_from_form = options_from_form
+    # Nothing of a choice is applied before admission has looked at it, in `start`.
+    c.LabwerkSpawner.apply_user_options = _nothing_yet
     c.LabwerkSpawner.remove = True
     c.LabwerkSpawner.network_name = settings.network.bridge
     c.LabwerkSpawner.use_internal_ip = True
@@ -95,6 +97,10 @@ def _sessions(c: Config, settings: Settings, workbench: Workbench) -> None:
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.init_spawners_timeout = 1
     c.JupyterHub.allow_named_servers = False
+
+
+def _nothing_yet(_spawner: LabwerkSpawner, _user_options: dict[str, object]) -> None:
+    """JupyterHub's place to act on a choice; ours comes later."""
 
 
 def secret(settings: Settings, name: str) -> str:
