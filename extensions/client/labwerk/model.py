@@ -24,7 +24,8 @@ class Slice:
     profile: str
     units: int
     units_total: int
-    memory_mib: int
+    memory_mib: int | None
+    """None where the memory is not known."""
     simulated: bool
     """There is no such device: the slice is reserved and charged, but computes nothing."""
 
@@ -82,6 +83,7 @@ class Budget:
     ticks_per_second: int
     ticks_per_gpu_hour: int
     lasts: timedelta | None
+    """How long what is held and left pays for this session; None if it costs nothing."""
 
     @classmethod
     def from_json(cls, value: Json) -> Budget:

@@ -68,13 +68,13 @@ def session_facts(session: Session) -> Facts:
 def _slice(held: Slice | None) -> str:
     if held is None:
         return say("no GPU")
-    return say(
-        "%(label)s, %(units)s of %(total)s units, %(memory)s GiB of GPU memory",
-        label=held.label,
-        units=held.units,
-        total=held.units_total,
-        memory=number(held.memory_mib / 1024, 2),
-    )
+    parts = [
+        held.label,
+        say("%(units)s of %(total)s units", units=held.units, total=held.units_total),
+    ]
+    if held.memory_mib is not None:
+        parts.append(say("%(memory)s GiB of GPU memory", memory=number(held.memory_mib / 1024, 2)))
+    return ", ".join(parts)
 
 
 def budget_facts(budget: Budget) -> Facts:
@@ -87,7 +87,7 @@ def budget_facts(budget: Budget) -> Facts:
         (say("This session costs per hour"), number(budget.per_hour, 3)),
     ]
     if budget.lasts is not None and budget.ticks_per_second > 0:
-        rows.append((say("What is left lasts"), duration(budget.lasts)))
+        rows.append((say("At this rate it lasts"), duration(budget.lasts)))
     title = say(
         "GPU-hours of %(account)s, %(month)s", account=budget.title, month=month(budget.period)
     )

@@ -24,7 +24,8 @@ export interface ISlice {
   profile: string;
   units: number;
   units_total: number;
-  memory_mib: number;
+  /** null where the memory is not known. */
+  memory_mib: number | null;
   simulated: boolean;
 }
 

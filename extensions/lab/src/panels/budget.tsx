@@ -112,14 +112,11 @@ function lasts(
   trans: TranslationBundle
 ): string {
   const seconds = budget.lasts_seconds ?? 0;
-  if (seconds <= 0) {
-    return trans.__('Nothing is left for another one.');
-  }
   const end = format.instant(budget.period_ends_at, now);
   return now + seconds * 1000 >= Date.parse(budget.period_ends_at)
     ? trans.__('At that rate the budget lasts until the period ends (%1).', end)
     : trans.__(
-        'At that rate what is left lasts another %1.',
+        'At that rate the budget lasts another %1.',
         format.duration(seconds)
       );
 }

@@ -121,11 +121,16 @@ function Slice(props: {
       </span>
       <span className="lw-Quiet">
         {trans.__(
-          '%1 of %2 units · %3 GiB of GPU memory',
+          '%1 of %2 units',
           format.number(slice.units),
-          format.number(slice.units_total),
-          format.number(slice.memory_mib / 1024, 2)
+          format.number(slice.units_total)
         )}
+        {slice.memory_mib !== null &&
+          ' · ' +
+            trans.__(
+              '%1 GiB of GPU memory',
+              format.number(slice.memory_mib / 1024, 2)
+            )}
       </span>
     </>
   );
