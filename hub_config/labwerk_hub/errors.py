@@ -36,6 +36,12 @@ class EngineUnreachableError(LabwerkError):
     code = "engine-unreachable"
 
 
+class EngineRefusedError(LabwerkError):
+    """The container engine answers, and refuses to create or start a session's container."""
+
+    code = "engine-refused"
+
+
 class DatabaseError(LabwerkError):
     """Labwerk's database is missing, locked for too long, or of another version."""
 

@@ -28,7 +28,7 @@ from labwerk_hub.domain.container import (
     ContainerSpec,
 )
 from labwerk_hub.domain.metering import to_ms
-from labwerk_hub.errors import EngineUnreachableError
+from labwerk_hub.errors import EngineRefusedError, EngineUnreachableError
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 
 #: Seconds an answer may take; a frozen engine counts as unreachable after that.
@@ -125,6 +125,17 @@ def unreachable() -> Iterator[None]:
                 f"The container engine cannot be reached ({error}); check DOCKER_HOST."
             ) from error
         raise
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turn the engine's refusal to create or start a container into our error."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise EngineRefusedError(
+            f"The container engine refused the session: {error.explanation or error}"
+        ) from error
 
 
 def open_client(base_url: str | None = None) -> docker.APIClient:

@@ -20,11 +20,16 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from traitlets import Instance, Unicode, default
 
-from labwerk_hub.adapters.docker import engine_arguments, unreachable
+from labwerk_hub.adapters.docker import engine_arguments, refused, unreachable
 from labwerk_hub.domain.admission import Reason, Request
 from labwerk_hub.domain.container import PORT, ContainerSpec
 from labwerk_hub.domain.leases import EndReason
-from labwerk_hub.errors import EngineUnreachableError, LabwerkError, StorageError
+from labwerk_hub.errors import (
+    EngineRefusedError,
+    EngineUnreachableError,
+    LabwerkError,
+    StorageError,
+)
 from labwerk_hub.hub import language
 from labwerk_hub.hub.readiness import ServerEndedError, wait_until_ready
 from labwerk_hub.hub.stages import Stage, Stages
@@ -58,6 +63,8 @@ class LabwerkSpawner(DockerSpawner):
         super().__init__(*args, **kwargs)
         self.stages = Stages()
         self._start_failed = False
+        #: The thread that creates the container, while it does.
+        self._creating: asyncio.Future[str] | None = None
 
     @property
     def executor(self) -> ThreadPoolExecutor:
@@ -83,7 +90,7 @@ class LabwerkSpawner(DockerSpawner):
             )
         except sessions.RefusedError as refused:
             raise self._refused(refused, spoken) from None
-        except (EngineUnreachableError, StorageError) as error:
+        except LabwerkError as error:
             raise self._unable(error, spoken) from None
         self.session = self.object_name = granted.spec.name
         self.image = granted.spec.image
@@ -92,7 +99,7 @@ class LabwerkSpawner(DockerSpawner):
         self.stages.reach(Stage.CONTAINER, spoken)
         try:
             address = await self._run(granted.spec)
-        except EngineUnreachableError as error:
+        except (EngineUnreachableError, EngineRefusedError) as error:
             raise self._unable(error, spoken) from None
         self.stages.reach(Stage.SERVER, spoken)
         try:
@@ -126,6 +133,10 @@ class LabwerkSpawner(DockerSpawner):
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub passes it
         """End the session: inspect, close the charge, remove. No container is fine."""
+        if self._creating is not None:
+            # A start that was cancelled while a thread was creating the container.
+            await asyncio.wait([self._creating])
+            self._creating = None
         if self.session:
             if self._start_failed and not self.failure_log:
                 self.failure_log = await self._log_tail()
@@ -134,6 +145,8 @@ class LabwerkSpawner(DockerSpawner):
                 await self._call(sessions.ended, self.workbench, self.session, reason)
             except EngineUnreachableError as error:
                 raise web.HTTPError(503, str(error)) from error
+            except StorageError as error:
+                self.log.error("%s has ended, its data folder has not: %s", self.session, error)
         self.object_id = self.session = ""
         self.clear_state()
 
@@ -172,11 +185,14 @@ class LabwerkSpawner(DockerSpawner):
 
     async def _run(self, spec: ContainerSpec) -> str:
         """Create and start the container; its address on the bridge."""
-        environment = self.get_env()
-        return await self._call(self._run_now, spec, environment)
+        creating = asyncio.ensure_future(self._call(self._run_now, spec, self.get_env()))
+        self._creating = creating
+        address = await asyncio.shield(creating)
+        self._creating = None
+        return address
 
     def _run_now(self, spec: ContainerSpec, environment: dict[str, str]) -> str:
-        with unreachable():
+        with unreachable(), refused():
             created = self.client.create_container(
                 **engine_arguments(self.client, spec, environment)
             )
