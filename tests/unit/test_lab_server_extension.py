@@ -7,13 +7,11 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import pytest
 from labwerk_lab import overview
 from labwerk_lab.overview import Answer, Upstream, fetch_overview
 from support.environment import REPOSITORY
+from support.overview_service import TOKEN, OverviewService, overview_service
 
 OVERVIEW = {"session": None, "datasets": [], "served_at": "2026-11-21T22:00:00Z"}
 EXTENSION = {"ServerApp": {"jpserver_extensions": {"labwerk_lab": True}}}
@@ -32,66 +31,39 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@dataclass
-class Service:
-    """A hub service as far as the extension sees one; what it answers is set by the test."""
-
-    port: int
-    status: int = 200
-    body: bytes = json.dumps(OVERVIEW).encode()
-    delay: float = 0.0
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
-
-    @property
-    def upstream(self) -> Upstream:
-        return Upstream(f"http://127.0.0.1:{self.port}/services/labwerk", "token-of-the-session")
-
-
 @pytest.fixture
-def service() -> Iterator[Service]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            service.asked.append((self.path, self.headers["Authorization"]))
-            time.sleep(service.delay)
-            self.send_response(service.status)
-            self.send_header("Location", "/services/labwerk/elsewhere")
-            self.send_header("Content-Length", str(len(service.body)))
-            self.end_headers()
-            self.wfile.write(service.body)
+def service() -> Iterator[OverviewService]:
+    with overview_service(OVERVIEW) as service:
+        yield service
 
-        def log_message(self, *_args: object) -> None:
-            """Say nothing: the test says what matters."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    service = Service(server.server_address[1])
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield service
-    server.shutdown()
+def upstream(service: OverviewService) -> Upstream:
+    return Upstream(service.address, TOKEN)
 
 
 def sentence(answer: Answer) -> str:
     return str(answer.body["message"])
 
 
-async def test_the_services_overview_is_passed_on(service: Service) -> None:
-    assert await fetch_overview(service.upstream, "de") == Answer(200, dict(OVERVIEW))
+async def test_the_services_overview_is_passed_on(service: OverviewService) -> None:
+    assert await fetch_overview(upstream(service), "de") == Answer(200, dict(OVERVIEW))
 
 
 async def test_the_service_is_asked_with_the_sessions_token_in_the_panels_language(
-    service: Service,
+    service: OverviewService,
 ) -> None:
-    await fetch_overview(service.upstream, "it")
+    await fetch_overview(upstream(service), "it")
     path = "/services/labwerk/api/v1/overview?lang=it"
-    assert service.asked == [(path, "Bearer token-of-the-session")]
+    assert service.asked == [(path, f"Bearer {TOKEN}")]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 503])
 async def test_a_refusal_keeps_its_status_code_and_sentence_and_nothing_else(
-    service: Service, status: int
+    service: OverviewService, status: int
 ) -> None:
     service.status = status
-    service.body = json.dumps({"code": "no", "message": "Nein.", "trace": "secret"}).encode()
-    answer = await fetch_overview(service.upstream, "de")
+    service.body = {"code": "no", "message": "Nein.", "trace": "secret"}
+    answer = await fetch_overview(upstream(service), "de")
     assert answer == Answer(status, {"code": "no", "message": "Nein."})
 
 
@@ -99,17 +71,17 @@ async def test_a_refusal_keeps_its_status_code_and_sentence_and_nothing_else(
     ("status", "body"), [(500, b'{"detail": "boom"}'), (200, b"[1, 2]"), (403, b"<html>")]
 )
 async def test_an_answer_not_as_agreed_becomes_a_sentence_of_ours(
-    service: Service, status: int, body: bytes
+    service: OverviewService, status: int, body: bytes
 ) -> None:
     service.status, service.body = status, body
-    answer = await fetch_overview(service.upstream, "de")
+    answer = await fetch_overview(upstream(service), "de")
     assert (answer.status, answer.body["code"]) == (502, "service-failed")
     assert sentence(answer).startswith("Der Dienst der Werkbank hat etwas geantwortet")
 
 
-async def test_a_redirect_does_not_carry_the_token_on(service: Service) -> None:
+async def test_a_redirect_does_not_carry_the_token_on(service: OverviewService) -> None:
     service.status = 302
-    answer = await fetch_overview(service.upstream, "en")
+    answer = await fetch_overview(upstream(service), "en")
     assert answer.body["code"] == "service-failed"
     assert len(service.asked) == 1
 
@@ -122,11 +94,11 @@ async def test_a_service_that_is_down_is_said_to_be() -> None:
 
 
 async def test_a_service_that_hangs_is_given_up(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: OverviewService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.delay = 1.5
     monkeypatch.setattr(overview, "REQUEST_TIMEOUT", 0.3)
-    answer = await fetch_overview(service.upstream, "it")
+    answer = await fetch_overview(upstream(service), "it")
     assert (answer.status, answer.body["code"]) == (503, "service-timeout")
 
 
@@ -158,7 +130,7 @@ class JupyterServer:
 
 
 @pytest.fixture
-def jupyter_server(tmp_path: Path, service: Service) -> Iterator[JupyterServer]:
+def jupyter_server(tmp_path: Path, service: OverviewService) -> Iterator[JupyterServer]:
     port = free_port()
     config = tmp_path / "config"
     config.mkdir()
@@ -179,8 +151,9 @@ def jupyter_server(tmp_path: Path, service: Service) -> Iterator[JupyterServer]:
         | {
             "JUPYTER_CONFIG_DIR": str(config),
             "PYTHONPATH": str(REPOSITORY / "extensions" / "lab"),
-            "LABWERK_SERVICE_URL": service.upstream.url,
-            "JUPYTERHUB_API_TOKEN": service.upstream.token,
+            **service.environment(),
+            "LABWERK_SERVICE_URL": service.address,
+            "JUPYTERHUB_API_TOKEN": TOKEN,
         }
     )
     with (tmp_path / "server.log").open("w") as log:
@@ -204,7 +177,7 @@ def jupyter_server(tmp_path: Path, service: Service) -> Iterator[JupyterServer]:
 
 
 def test_a_notebook_server_answers_the_panel_below_its_own_address(
-    jupyter_server: JupyterServer, service: Service
+    jupyter_server: JupyterServer, service: OverviewService
 ) -> None:
     assert jupyter_server.get("labwerk/api/overview?lang=de-DE") == (200, OVERVIEW)
     assert service.asked[-1][0].endswith("?lang=de")

@@ -1,0 +1,137 @@
+"""A hub service that answers one question, for what runs inside sessions.
+
+The panel's server extension and the notebook client meet the real service only in
+a session; here a real HTTP server says what the test wants it to say, well or badly.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+TOKEN = "token-of-the-session"
+
+
+@dataclass
+class OverviewService:
+    """What the service answers, and what it was asked: (path, authorization) pairs."""
+
+    address: str
+    body: Any
+    status: int = 200
+    delay: float = 0.0
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def environment(self, language: str = "en") -> dict[str, str]:
+        """What a session's environment says about the service."""
+        return {
+            "LABWERK_SERVICE_URL": self.address,
+            "JUPYTERHUB_API_TOKEN": TOKEN,
+            "LABWERK_LANGUAGE": language,
+        }
+
+
+@contextmanager
+def overview_service(body: Any) -> Iterator[OverviewService]:
+    """Serve ``body`` (bytes as they are, all else as JSON) on a free port until the end."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            service.asked.append((self.path, self.headers["Authorization"]))
+            time.sleep(service.delay)
+            raw = service.body if isinstance(service.body, bytes) else _json(service.body)
+            self.send_response(service.status)
+            self.send_header("Location", "/services/labwerk/elsewhere")
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing: the test says what matters."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    service = OverviewService(f"http://127.0.0.1:{server.server_port}/services/labwerk", body)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _json(body: Any) -> bytes:
+    return json.dumps(body).encode()
+
+
+def dataset(identity: str, title: str, path: Path, *files: str) -> dict[str, Any]:
+    """A dataset as the service describes one."""
+    institution, name = identity.split("/")
+    return {
+        "id": identity,
+        "institution": {"name": institution, "title": "Institute"},
+        "name": name,
+        "title": title,
+        "description": "What it is.",
+        "version": "1.0",
+        "nature": "measured",
+        "publisher": "Somebody",
+        "origin": "Somewhere",
+        "licence": {"spdx": "MIT", "title": "MIT License"},
+        "steward": "mira.conti@iwe.example",
+        "path": str(path),
+        "files": [
+            {"name": file, "format": file.rpartition(".")[2], "bytes": 7390399} for file in files
+        ],
+    }
+
+
+def overview(datasets: list[dict[str, Any]]) -> dict[str, Any]:
+    """An overview with a simulated slice, a budget of 60 GPU-hours, and these datasets."""
+    return {
+        "person": {
+            "name": "thr--anna-mueller",
+            "display_name": "Anna Müller",
+            "institution": {"name": "thr", "title": "Rhine Technical University"},
+            "language": "de",
+        },
+        "session": {
+            "id": "lw-0123456789ab",
+            "flavour": {"name": "small", "title": "Small GPU slice"},
+            "image": {"name": "base", "title": "Data and plots"},
+            "slice": {
+                "label": "1g.10gb · H100-80GB",
+                "gpu": "sim-h100",
+                "model": "H100-80GB",
+                "profile": "1g.10gb",
+                "units": 1,
+                "units_total": 8,
+                "memory_mib": 9984,
+                "simulated": True,
+            },
+            "cpus": 1.0,
+            "memory_gib": 3,
+            "started_at": "2026-11-21T22:00:00Z",
+            "ends_at": "2026-11-22T06:00:00Z",
+        },
+        "budget": {
+            "title": "Rhine Technical University",
+            "period": "2026-11",
+            "period_ends_at": "2026-11-30T23:00:00Z",
+            "granted_ticks": 5184000,
+            "used_ticks": 1432512,
+            "held_ticks": 86400,
+            "left_ticks": 3665088,
+            "ticks_per_second": 3,
+            "ticks_per_gpu_hour": 86400,
+            "lasts_seconds": 1250496,
+        },
+        "datasets": datasets,
+        "served_at": "2026-11-21T22:10:00Z",
+    }

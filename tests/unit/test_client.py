@@ -1,0 +1,210 @@
+"""The notebook client against a hub service: datasets, frames, budget, session, refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import labwerk
+import pandas as pd
+import polars as pl
+import pytest
+from support.environment import REPOSITORY
+from support.overview_service import TOKEN, OverviewService, dataset, overview, overview_service
+
+DATA = REPOSITORY / "hub_config" / "datasets"
+
+
+@pytest.fixture(autouse=True)
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OverviewService]:
+    datasets = [
+        dataset("iwe/windpark", "Wind farm", DATA, "windpark_scada_2014_2015.parquet"),
+        dataset("thr/beton", "Concrete <strength>", DATA, "beton_druckfestigkeit.csv"),
+        dataset("thr/two", "Two files", tmp_path, "a.csv", "b.csv"),
+        dataset("thr/mesh", "A mesh", tmp_path, "mesh.vtu"),
+    ]
+    with overview_service(overview(datasets)) as service:
+        for name, value in service.environment().items():
+            monkeypatch.setenv(name, value)
+        # A proxy for the web must not get the token: nothing answers there.
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        yield service
+
+
+def test_the_service_is_asked_with_the_sessions_token_and_language(
+    service: OverviewService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABWERK_LANGUAGE", "it")
+    labwerk.datasets()
+    path = "/services/labwerk/api/v1/overview?lang=it"
+    assert service.asked == [(path, f"Bearer {TOKEN}")]
+
+
+def test_datasets_are_a_sequence_and_a_table() -> None:
+    found = labwerk.datasets()
+    assert [one.id for one in found][:2] == ["iwe/windpark", "thr/beton"]
+    assert found["thr/beton"].files[0].format == "csv"
+    assert len(found[1:]) == 3
+    head, first, *_ = repr(found).splitlines()
+    assert head.split() == ["Name", "Title", "Institution", "Nature", "Licence", "Size"]
+    assert "iwe/windpark" in first
+    assert "7.4 MB" in first
+    assert "Concrete &lt;strength&gt;" in found._repr_html_()
+
+
+def test_a_dataset_shows_its_descriptor() -> None:
+    shown = repr(labwerk.datasets()["iwe/windpark"])
+    for said in ("Wind farm", "MIT License (MIT)", "mira.conti@iwe.example", str(DATA)):
+        assert said in shown
+
+
+def test_no_dataset_is_said_not_shown_as_an_empty_table(service: OverviewService) -> None:
+    service.body["datasets"] = []
+    assert repr(labwerk.datasets()) == "No dataset is shared with your institution yet."
+
+
+def test_the_budget_is_in_gpu_hours() -> None:
+    budget = labwerk.budget()
+    assert (budget.granted, budget.held, budget.per_hour) == (60, 1, 0.125)
+    assert budget.lasts == timedelta(days=14, hours=11, minutes=21, seconds=36)
+    assert "16.58" in repr(budget)
+    assert "14 days, 11 hours" in repr(budget)
+
+
+def test_the_budget_speaks_the_sessions_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABWERK_LANGUAGE", "de")
+    shown = repr(labwerk.budget())
+    assert shown.startswith("GPU-Stunden: Rhine Technical University, November 2026")
+    assert "16,58" in shown
+    assert "14 Tage, 11 Stunden" in shown
+
+
+def test_a_simulated_slice_says_so(service: OverviewService) -> None:
+    shown = repr(labwerk.session())
+    assert shown.startswith("Small GPU slice – simulated")
+    assert "1 of 8 units, 9.75 GiB of GPU memory" in shown
+    service.body["session"]["slice"].update(simulated=False, memory_mib=None)
+    shown = repr(labwerk.session())
+    assert "simulated" not in shown
+    assert "GPU memory" not in shown
+
+
+def test_a_session_without_a_gpu_says_so(service: OverviewService) -> None:
+    service.body["session"]["slice"] = None
+    assert "no GPU" in repr(labwerk.session())
+
+
+def test_no_session_is_an_error_with_a_code(service: OverviewService) -> None:
+    service.body["session"] = None
+    with pytest.raises(labwerk.NoSessionError) as refused:
+        labwerk.session()
+    assert refused.value.code == "no-session"
+
+
+def test_a_newer_service_may_say_more_than_this_client_knows(service: OverviewService) -> None:
+    service.body["session"]["slice"]["busy"] = 0.4
+    service.body["datasets"][0]["files"][0]["sha256"] = "…"
+    assert labwerk.session().slice is not None
+    assert labwerk.datasets()[0].files[0].bytes == 7390399
+
+
+@pytest.mark.parametrize(
+    ("engine", "frame"),
+    [("polars", pl.DataFrame), ("pandas", pd.DataFrame), ("duckdb", duckdb.DuckDBPyRelation)],
+)
+@pytest.mark.parametrize(("name", "rows"), [("iwe/windpark", 420480), ("thr/beton", 1030)])
+def test_a_dataset_opens_with_each_library(
+    engine: labwerk.Engine, frame: type, name: str, rows: int
+) -> None:
+    opened = labwerk.open(name, engine=engine)
+    assert isinstance(opened, frame)
+    assert opened.shape == (rows, 9)
+
+
+def test_without_an_engine_and_without_a_gpu_a_dataset_opens_with_polars(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LABWERK_SIMULATED", "1")
+    assert isinstance(labwerk.open(labwerk.datasets()["thr/beton"]), pl.DataFrame)
+
+
+def test_an_unknown_dataset_is_told_the_ones_there_are() -> None:
+    with pytest.raises(labwerk.UnknownDatasetError) as refused:
+        labwerk.open("iwe/windparc")
+    assert refused.value.code == "unknown-dataset"
+    assert "iwe/windpark, thr/beton, thr/two, thr/mesh" in str(refused.value)
+
+
+def test_one_of_several_files_must_be_named(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(labwerk.UnknownFileError, match=r"file=….*a\.csv, b\.csv"):
+        labwerk.open("thr/two")
+    with pytest.raises(labwerk.UnknownFileError, match=r"no file “c\.csv”"):
+        labwerk.open("thr/two", file="c.csv")
+    assert labwerk.open("thr/two", file="b.csv", engine="polars").rows() == [(1, 2)]
+
+
+def test_a_file_that_is_not_mounted_or_no_table_is_refused_in_a_sentence() -> None:
+    with pytest.raises(labwerk.UnreadableFileError, match="is not in this session"):
+        labwerk.open("thr/two", file="a.csv")
+    with pytest.raises(labwerk.UnreadableFileError, match="format “vtu”"):
+        labwerk.open("thr/mesh")
+
+
+def test_an_engine_must_be_known_and_in_the_image() -> None:
+    with pytest.raises(labwerk.UnknownEngineError, match="polars, pandas, cudf, duckdb"):
+        labwerk.open("thr/beton", engine="dask")  # type: ignore[call-overload]
+    with pytest.raises(labwerk.MissingLibraryError, match="“%pip install cudf”"):
+        labwerk.open("thr/beton", engine="cudf")
+
+
+def test_a_refusal_keeps_the_services_code_and_sentence(service: OverviewService) -> None:
+    service.status, service.body = 403, {"code": "not-entitled", "message": "Not you."}
+    with pytest.raises(labwerk.RefusedError) as refused:
+        labwerk.budget()
+    assert (refused.value.code, str(refused.value)) == ("not-entitled", "Not you.")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, "boom"), (302, {}), (200, ["not", "an", "overview"])]
+)
+def test_an_answer_not_as_agreed_is_an_error_of_the_service(
+    service: OverviewService, status: int, body: object
+) -> None:
+    service.status, service.body = status, body
+    with pytest.raises(labwerk.ServiceUnreachableError) as refused:
+        labwerk.budget()
+    assert refused.value.code == "service-unreachable"
+    assert len(service.asked) == 1, "the token must not follow a redirect"
+
+
+def test_a_service_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABWERK_SERVICE_URL", "http://127.0.0.1:9/services/labwerk")
+    monkeypatch.setenv("LABWERK_LANGUAGE", "de")
+    with pytest.raises(labwerk.ServiceUnreachableError, match=r"unter http://127\.0\.0\.1:9"):
+        labwerk.budget()
+
+
+def test_outside_labwerk_there_is_no_service_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LABWERK_SERVICE_URL", raising=False)
+    with pytest.raises(labwerk.NotInLabwerkError):
+        labwerk.datasets()
+
+
+def test_importing_labwerk_loads_no_data_library() -> None:
+    code = (
+        "import sys, labwerk; heavy = {'polars', 'pandas', 'duckdb', 'ipywidgets', 'babel'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY / "extensions" / "client",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "[]"
