@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -108,14 +110,15 @@ def install_hub_config(checkout: Path, places: Places) -> None:
 
 
 def install_notebooks(checkout: Path, places: Places) -> None:
-    """Copy the notebooks that new homes get."""
+    """Render the notebooks that new homes get, one folder a language."""
     sources = checkout / "notebooks"
     stamp = content_stamp([sources])
     if read_stamp(places.notebooks / ".stamp") == stamp:
         return
     fresh = places.notebooks.with_name(".notebooks.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(sources, fresh, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    render = [sys.executable, sources / "render.py", fresh]
+    subprocess.run(render, check=True, stdout=subprocess.DEVNULL)
     write_whole(fresh / ".stamp", stamp + "\n")
     replace_folder(fresh, places.notebooks)
 
