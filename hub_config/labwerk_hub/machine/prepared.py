@@ -117,7 +117,7 @@ def install_notebooks(checkout: Path, places: Places) -> None:
         return
     fresh = places.notebooks.with_name(".notebooks.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    render = [sys.executable, sources / "render.py", fresh]
+    render = [sys.executable, str(sources / "render.py"), str(fresh)]
     subprocess.run(render, check=True, stdout=subprocess.DEVNULL)
     write_whole(fresh / ".stamp", stamp + "\n")
     replace_folder(fresh, places.notebooks)
