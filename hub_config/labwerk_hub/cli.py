@@ -157,19 +157,25 @@ def reset(file: Path | None, yes: bool, keep_images: bool) -> None:
     from labwerk_hub.machine import down as taking_down
     from labwerk_hub.machine import locking
 
-    installed = _installed(file, "reset")
-    places, settings = installed.places, installed.settings
+    _root("reset")
+    places = Places(_own_state_or(file))
+    whole = places.settings.exists() and places.origin.exists()
     with locking.locked(places):
-        _ask_about_sessions(installed, yes)
+        if whole:
+            _ask_about_sessions(_installed(file, "reset"), yes)
         if not yes and not click.confirm(
             f"Remove {places.state} with all homes, budgets and secrets for good?"
         ):
             raise MachineError("Nothing was removed.")
-        log = _progress(places).log
-        said = taking_down.take_down(settings, places, installed.engine, log)
-        said += taking_down.remove_everything(
-            settings, places, installed.engine, log, images=not keep_images
-        )
+        if whole:
+            installed = _installed(file, "reset")
+            log = _progress(places).log
+            said = taking_down.take_down(installed.settings, places, installed.engine, log)
+            said += taking_down.remove_everything(
+                installed.settings, places, installed.engine, log, images=not keep_images
+            )
+        else:  # an `up` that did not come far: nothing of it runs
+            said = taking_down.remove_beginnings(places)
     for line in (*said, "Everything that `up` made is removed."):
         click.echo(line)
 
@@ -200,6 +206,12 @@ def _own_state() -> Path | None:
     return None
 
 
+def _own_state_or(file: Path | None) -> Path:
+    """The state directory meant: of the file that is named, else our own."""
+    own = _own_state() if file is None else None
+    return own or _state_of(_settings_file(file))
+
+
 def _settings_file(file: Path | None) -> Path:
     if file is not None:
         return file
@@ -224,8 +236,7 @@ def _installed(file: Path | None, command: str) -> Installed:
     from labwerk_hub.settings import load_settings
 
     _root(command)
-    own = _own_state() if file is None else None
-    places = Places(own or _state_of(_settings_file(file)))
+    places = Places(_own_state_or(file))
     if not places.settings.exists() or not places.origin.exists():
         raise MachineError(f"There is no Labwerk in {places.state}; `up` makes it.")
     origin = Origin.read(places.origin)

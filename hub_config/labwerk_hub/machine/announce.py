@@ -5,6 +5,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import platform
 import pwd
 import shutil
 from dataclasses import dataclass
@@ -83,12 +84,23 @@ def announcement(ahead: Ahead, places: Places, bridge: str) -> str:
         lines.append(f"             the Debian packages {', '.join(ahead.packages)},")
     if ahead.user:
         lines.append(f"             the system user {ahead.user} (no login),")
+    if (system := _system()) != "Debian GNU/Linux 12":
+        lines.insert(1, f"  It is tried on Debian 12; this is {system}.")
     lines += [
         f"             the network bridge {bridge} and firewall rules for it alone,",
         "             nothing else. `python3 hub_config reset` removes it again.",
         f"  Its log    {places.up_log}",
     ]
     return "\n".join(lines)
+
+
+def _system() -> str:
+    """The operating system's name and version."""
+    try:
+        told = platform.freedesktop_os_release()
+    except OSError:
+        return platform.system()
+    return f"{told.get('NAME', 'Linux')} {told.get('VERSION_ID', '')}".strip()
 
 
 def require_room(folder: Path, mib: int, what: str) -> None:

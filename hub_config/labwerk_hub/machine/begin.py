@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -81,11 +82,11 @@ def _main(arguments: list[str]) -> NoReturn:
     places = Places(wanted.state)
     if command == "up":
         _up(wanted, places, arguments)
-    if places.labwerk.exists() and os.geteuid() == 0:
+    if os.geteuid() == 0 and places.labwerk.exists():
         _hand_over(places, arguments, {})
     if command == "check":
         _check_from_nothing(arguments)
-    _nothing_there(command, wanted, as_json="--json" in arguments)
+    _nothing_there(command, wanted, as_json="--json" in arguments, yes="--yes" in arguments)
 
 
 def _settings_of(arguments: Sequence[str]) -> Path:
@@ -180,12 +181,24 @@ def _check_from_nothing(arguments: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def _nothing_there(command: str, wanted: Wanted, *, as_json: bool) -> NoReturn:
+def _nothing_there(command: str, wanted: Wanted, *, as_json: bool, yes: bool) -> NoReturn:
     """Answer for an installation that does not exist, or that we may not look into."""
     if os.geteuid() != 0:
         raise NotRootError(f"`{command}` must be run as root; run it with sudo.")
     if command == "status" and as_json:
         print('{"url": null, "ready": false, "engine": null, "programs": {}, "sessions": []}')
         sys.exit(0)
+    if command == "reset" and wanted.state.is_dir():
+        _remove_beginnings(Places(wanted.state), ask=not yes)
     print(f"There is no Labwerk in {wanted.state}; `up` makes it.")
     sys.exit(1 if command in ("restart", "logs") else 0)
+
+
+def _remove_beginnings(places: Places, *, ask: bool) -> NoReturn:
+    """Remove what an `up` left that did not even come to an environment: files only."""
+    _refuse_foreign(places)
+    if ask and input(f"Remove {places.state}? [y/N] ").strip().lower() != "y":
+        sys.exit("Nothing was removed.")
+    shutil.rmtree(places.state)
+    print("Everything that `up` made is removed.")
+    sys.exit(0)

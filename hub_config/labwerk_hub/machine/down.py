@@ -89,7 +89,7 @@ def remove_everything(
 
     Programs and sessions must have ended.
     """
-    made, said = Made.read(places.record), []
+    said: list[str] = []
     try:
         client = engine.connect(host)
     except EngineUnreachableError:
@@ -99,12 +99,18 @@ def remove_everything(
         if images:
             said += _remove_images(client, places)
     firewall.remove_firewall(settings.network.bridge, log)
+    return said + remove_beginnings(places)
+
+
+def remove_beginnings(places: Places) -> list[str]:
+    """Remove the system user, if `up` made it, and the state directory; what stays."""
+    made = Made.read(places.record)
     if made.user:
         subprocess.run(["userdel", made.user], check=False, capture_output=True)
-    if made.packages:
-        said.append(f"The Debian packages stay: {' '.join(made.packages)}.")
     remove_state(places)
-    return said
+    if made.packages:
+        return [f"The Debian packages stay: {' '.join(made.packages)}."]
+    return []
 
 
 def _remove_images(client: docker.DockerClient, places: Places) -> list[str]:

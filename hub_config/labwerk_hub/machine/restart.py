@@ -31,8 +31,7 @@ def restart(origin: Origin, progress: Progress) -> Settings:
         settings = install(origin, settings, places)
         origin.write(places.origin)
     with progress.step("Restart the programs"):
-        supervisor.apply(programs(settings, places), progress.log)
-        supervisor.restart_programs()
+        supervisor.restart(programs(settings, places), progress.log)
     with progress.step("Wait until everything answers"):
         wait_until_ready(settings, places)
     return settings

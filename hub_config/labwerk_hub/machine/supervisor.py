@@ -7,6 +7,7 @@ spoken to over a socket that only root can open.
 from __future__ import annotations
 
 import signal
+import time
 import xmlrpc.client
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,13 +55,11 @@ class _Remote(Protocol):
 
     def getAllProcessInfo(self) -> list[dict[str, str | int]]: ...  # noqa: N802
     def reloadConfig(self) -> list[list[list[str]]]: ...  # noqa: N802
-    def stopProcessGroup(self, name: str) -> object: ...  # noqa: N802
-    def signalProcessGroup(self, name: str, signal: str) -> object: ...  # noqa: N802
+    def stopProcess(self, name: str, wait: bool) -> object: ...  # noqa: N802
     def startProcessGroup(self, name: str, wait: bool) -> object: ...  # noqa: N802
     def removeProcessGroup(self, name: str) -> object: ...  # noqa: N802
     def addProcessGroup(self, name: str) -> object: ...  # noqa: N802
     def stopAllProcesses(self) -> object: ...  # noqa: N802
-    def startAllProcesses(self, wait: bool) -> object: ...  # noqa: N802
     def getPID(self) -> int: ...  # noqa: N802
     def shutdown(self) -> object: ...
 
@@ -103,11 +102,11 @@ class Supervisor:
             for entry in told
         ]
 
-    def apply(self, programs: Sequence[Program], log: Log) -> None:
+    def apply(self, programs: Sequence[Program], log: Log) -> frozenset[str]:
         """Let just these programs run: start supervisord, or restart what changed.
 
-        A program that an earlier supervisord left behind is ended first. Raises
-        ProgramError if supervisord cannot be started.
+        A program that an earlier supervisord left behind is ended first. Returns the names
+        of those that were started. Raises ProgramError if supervisord cannot be started.
         """
         write_whole(self._places.supervisor_config, config_text(self._places, programs), mode=0o600)
         if not self._is_of_current_environment():
@@ -115,30 +114,33 @@ class Supervisor:
         if not self.is_running():
             self._end_leftovers(log)
             self._start(log)
-            return
+            return frozenset(program.name for program in programs)
         with self._remote() as remote:
-            self._reload(remote, log)
+            started = self._reload(remote, log)
         for state in self.states():
             if not state.is_running:
                 self._start_group(state.name)
+        return started
 
-    def _reload(self, remote: _Remote, log: Log) -> None:
+    def _reload(self, remote: _Remote, log: Log) -> frozenset[str]:
         """Bring the groups in line with the configuration; what changed ends all at once."""
         added, changed, removed = remote.reloadConfig()[0]
         log.say(f"supervisor: new {added}, changed {changed}, gone {removed}")
+        self._stop_programs(remote, [*removed, *changed])
         for name in (*removed, *changed):
-            remote.signalProcessGroup(name, "TERM")
-        for name in (*removed, *changed):
-            _stop_group(remote, name)
             remote.removeProcessGroup(name)
         for name in (*added, *changed):
             remote.addProcessGroup(name)
+        return frozenset((*added, *changed))
 
-    def restart_programs(self) -> None:
-        """Stop all programs and start them again; supervisord itself stays."""
+    def restart(self, programs: Sequence[Program], log: Log) -> None:
+        """Start every program anew, each once; supervisord itself stays."""
+        fresh = self.apply(programs, log)
+        others = [program.name for program in programs if program.name not in fresh]
         with self._remote() as remote:
-            remote.stopAllProcesses()
-            remote.startAllProcesses(False)
+            self._stop_programs(remote, others)
+        for name in others:
+            self._start_group(name)
 
     def stop(self, log: Log) -> None:
         """End supervisord and its programs, and whatever it may have left behind."""
@@ -195,6 +197,17 @@ class Supervisor:
                 f"supervisord does not answer; see {self._places.logs / 'supervisord.log'}."
             )
 
+    def _stop_programs(self, remote: _Remote, names: Sequence[str]) -> None:
+        """Tell all of them to end, then wait until none runs; supervisord kills late ones."""
+        for name in names:
+            try:
+                remote.stopProcess(name, False)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != _NOT_RUNNING:
+                    raise
+        while any(state.name in names and state.state == "STOPPING" for state in self.states()):
+            time.sleep(0.05)
+
     def _start_group(self, name: str) -> None:
         try:
             with self._remote() as remote:
@@ -211,14 +224,6 @@ class Supervisor:
             log.say(f"ending {process.name} ({process.pid}), which no supervisor looks after")
             processes.end(process.pid, process.birth, signal.SIGTERM, patience_s=10)
         self._places.supervisor_socket.unlink(missing_ok=True)
-
-
-def _stop_group(remote: _Remote, name: str) -> None:
-    try:
-        remote.stopProcessGroup(name)
-    except xmlrpc.client.Fault as fault:
-        if fault.faultCode != _NOT_RUNNING:
-            raise
 
 
 def _wait_for_end(pid: int, born: int) -> None:
