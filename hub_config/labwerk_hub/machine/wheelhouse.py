@@ -41,11 +41,10 @@ class OwnPackage:
 def own_packages(checkout: Path) -> tuple[OwnPackage, ...]:
     """The notebook client and the Lab extension."""
     extensions = checkout / "extensions"
-    packages = (
+    return (
         OwnPackage("labwerk", extensions / "client"),
         OwnPackage("labwerk-lab", extensions / "lab", needs_node=True),
     )
-    return tuple(p for p in packages if (p.folder / "pyproject.toml").is_file())
 
 
 def build_lock(checkout: Path) -> Path:
