@@ -38,8 +38,9 @@ def _network(c: Config, settings: Settings) -> None:
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{network.proxy_api_port}"
     c.ConfigurableHTTPProxy.auth_token = secret(settings, "proxy_token")
-    # A proxy that was restarted has forgotten every route: it is told again soon.
-    c.JupyterHub.proxy_check_interval = 5
+    # A proxy that was restarted has forgotten every route. JupyterHub tells a proxy that it
+    # did not start itself again only when it asks it for people's latest activity.
+    c.JupyterHub.last_activity_interval = 5
 
 
 def _state(c: Config, settings: Settings) -> None:
