@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.engine import Engine
-from support.environment import REPOSITORY
+from support.environment import REPOSITORY, step
 from support.install import Install, fresh_state
 from support.referee import Referee
 from support.settings import DEVICES, settings_text
@@ -46,13 +46,19 @@ def referee(engine: Engine) -> Referee:  # noqa: ARG001  (its hook is started by
 
 
 @pytest.fixture(scope="session")
-def labwerk(referee: Referee, artifacts: Path) -> Iterator[Install]:  # noqa: ARG001
+def labwerk(
+    referee: Referee,  # noqa: ARG001  (it must know the devices before anything starts)
+    artifacts: Path,
+    pytestconfig: pytest.Config,
+) -> Iterator[Install]:
     """A whole install, brought up with the operator's own commands and taken down again."""
     state = fresh_state("state")
     settings = artifacts / "labwerk.toml"
     settings.write_text(settings_text(state), encoding="utf-8")
     install = Install(settings, state, "http://127.0.0.1:18000")
-    install.run("up", "--detach")
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled(), step(f"\nup, logged in {state}/logs/up.log"):
+        install.run("up", "--detach")
     try:
         yield install
     finally:

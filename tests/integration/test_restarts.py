@@ -36,6 +36,12 @@ def answers(person: Person) -> bool:
     return person.server("GET", "api/status").status_code == 200
 
 
+def hub_knows(person: Person) -> bool:
+    if person.http.get("/hub/health").status_code != 200:
+        return False
+    return bool(person.servers().get("", {}).get("ready"))
+
+
 def assert_undisturbed(working: Working, books: Books, engine: Engine) -> None:
     """The server runs on, the lease stands, and after the stop the charge is complete."""
     person = working.person
@@ -45,7 +51,7 @@ def assert_undisturbed(working: Working, books: Books, engine: Engine) -> None:
     assert lease.state == "live"
     assert len(engine.runs(person.name, working.since)) == 1
 
-    eventually(lambda: person.servers()[""]["ready"], 60, "the hub's knowledge of the server")
+    eventually(lambda: hub_knows(person), 60, "the hub's knowledge of the server")
     person.stop()
     eventually(lambda: books.lease(lease.session).state == "ended", 30, "the lease's end")
     (run,) = engine.runs(person.name, working.since)
@@ -91,7 +97,7 @@ def test_a_container_that_ends_by_itself_is_charged_to_its_end_and_gives_its_sli
     eventually(lambda: books.lease(lease.session).state == "ended", 60, "the lease's end")
     (run,) = engine.runs(name, working.since)
     books.assert_charged_like(run)
-    eventually(lambda: not engine.sessions(), 60, "the container's removal")
+    eventually(lambda: not engine.has_container_of(name), 60, "the container's removal")
 
 
 def test_up_while_everything_runs_changes_nothing_and_is_quick(labwerk: Install) -> None:

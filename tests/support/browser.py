@@ -55,6 +55,7 @@ def page_in(browser: Browser, language: str) -> Iterator[Page]:
 def sign_in(page: Page, url: str, login: str) -> None:
     """From the front door to the start page."""
     page.goto(f"{url}/hub/login")
+    page.locator("a[href*=oauth_login]").click()
     page.locator(f"button[name=login][value={login}]").click()
     page.wait_for_url(re.compile(f"^{re.escape(url)}/hub/"))
 

@@ -35,8 +35,13 @@ class Engine:
         self._pid = int(os.environ["LABWERK_TESTS_ENGINE_PID"])
 
     def sessions(self) -> list[Container]:
-        """The containers that carry a session's label, running ones first."""
+        """The containers that carry a session's label, running or not."""
         return self.client.containers.list(all=True, filters={"label": "labwerk.session"})
+
+    def has_container_of(self, person: str) -> bool:
+        """Whether any container of this person is there, running or not."""
+        filters = {"label": f"labwerk.person={person}"}
+        return bool(self.client.containers.list(all=True, filters=filters))
 
     def session_of(self, person: str) -> Container:
         """The one container of the person with this hub user name."""
@@ -46,8 +51,8 @@ class Engine:
     def runs(self, person: str, since: float) -> list[Run]:
         """Every run of the person's containers since then, from the engine's event log."""
         events = self.client.events(
-            since=int(since),
-            until=int(time.time()) + 1,
+            since=f"{since:.6f}",
+            until=f"{time.time():.6f}",
             decode=True,
             filters={"type": "container", "label": f"labwerk.person={person}"},
         )
@@ -57,7 +62,7 @@ class Engine:
             at = event["timeNano"] / 1e9
             if event["Action"] == "start":
                 open_runs[session] = Run(session, at, None)
-            elif event["Action"] == "die":
+            elif event["Action"] == "die" and session in open_runs:
                 open_runs[session] = Run(session, open_runs[session].started, at)
         return list(open_runs.values())
 

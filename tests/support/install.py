@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from support.environment import REPOSITORY, cache, variables
 from support.person import Person
 from support.waiting import eventually
@@ -30,7 +32,7 @@ class Install:
     state: Path
     url: str
 
-    def command(self, *arguments: str, seconds: float = 1200) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, seconds: float = 1800) -> subprocess.CompletedProcess[str]:
         """``python3 hub_config ARGUMENTS --settings FILE``; never raises for its exit code."""
         return subprocess.run(
             [PYTHON, "hub_config", *arguments, "--settings", str(self.settings)],
@@ -80,7 +82,7 @@ class Install:
         return None
 
     def kill(self, program: str) -> None:
-        """kill -9 one program, and wait until the supervisor has started another."""
+        """kill -9 one program, and wait until the supervisor's next one answers."""
         killed = self.pid_of(program)
         assert killed, f"{program} does not run"
         os.kill(killed, signal.SIGKILL)
@@ -89,6 +91,14 @@ class Install:
             return self.pid_of(program) not in {None, killed}
 
         eventually(replaced, 60, f"{program}'s restart")
+        eventually(self.hub_answers, 60, "the hub's answer")
+
+    def hub_answers(self) -> bool:
+        """Whether the hub answers through the proxy."""
+        try:
+            return httpx.get(f"{self.url}/hub/health").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
 
     def log_ends(self, lines: int = 25) -> str:
         """The ends of all logs, for a failure's report."""

@@ -19,20 +19,18 @@ class Person(HubClient):
 
     def sign_in(self) -> httpx.Response:
         """Sign in at the provider; the page that the workbench then shows."""
-        page = self.http.get("/hub/oauth_login")  # where the sign-in page's button leads
-        for _ in range(4):  # the choice of a person, consent if it is asked
-            if str(page.url).startswith(f"{self.url}/"):
-                break
-            page = self._answer(page)
-        if page.status_code == 200:
+        door = self.http.get("/hub/login")
+        way_in = pages.soup(door).select_one("a[href*=oauth_login]")
+        assert way_in, f"no way to sign in at {door.url}: {pages.text(door)}"
+        page = self._choose_myself(self.http.get(door.url.join(str(way_in["href"]))))
+        if page.status_code == httpx.codes.OK:
             self.name = self.who_am_i()
         return page
 
-    def _answer(self, page: httpx.Response) -> httpx.Response:
-        for form in pages.forms(page):
-            if ("login", self.login) in form.choices:
-                return pages.submit(self.http, form.with_values(login=self.login))
-        raise AssertionError(f"{self.login} cannot be chosen at {page.url}: {pages.text(page)}")
+    def _choose_myself(self, page: httpx.Response) -> httpx.Response:
+        form = pages.form_offering(page, "login")
+        assert ("login", self.login) in form.choices, f"no {self.login} at {page.url}"
+        return pages.submit(self.http, form.with_values(login=self.login))
 
     def sign_out(self) -> httpx.Response:
         """Sign out here and at the provider; the last page."""
