@@ -160,7 +160,7 @@ def as_html(facts: Facts) -> str:
         for name, value in facts.rows
     )
     note = f"<p>{escape(facts.note)}</p>" if facts.note else ""
-    table = f"<table><tbody>{rows}</tbody></table>"
+    table = f'<table style="line-height:1.4"><tbody>{rows}</tbody></table>'
     return f"<div><strong>{escape(facts.title)}</strong>{note}{table}</div>"
 
 
@@ -187,4 +187,4 @@ def table_html(table: Table, caption: str = "") -> str:
         for row in table.rows
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<table style="line-height:1.4">{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
