@@ -187,4 +187,5 @@ def table_html(table: Table, caption: str = "") -> str:
         for row in table.rows
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<table style="line-height:1.4">{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    body = f"{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<table style="line-height:1.4">{body}</table>'
