@@ -27,6 +27,8 @@ rm -f "$top/usr/lib/ssl/cert.pem"
 # Where the engine mounts things; it cannot make folders in a read-only root.
 mkdir -p "$top/home/lab" "$top/projects" "$top/data"
 
-# Left by the making: apt settings of the host, sources of packages, logs, name service.
-rm -f "$top/etc/apt/apt.conf.d/99mmdebstrap" "$top/etc/resolv.conf" "$top/etc/hostname"
+# Left by the making: the host's apt settings, lists of packages, logs, and the host's name
+# service, which is the engine's own and stays if this runs in a container.
+rm -f "$top/etc/apt/apt.conf.d/99mmdebstrap"
+rm -f "$top/etc/resolv.conf" "$top/etc/hostname" 2> /dev/null || true
 rm -rf "$top"/var/lib/apt/lists/* "$top"/var/cache/apt/* "$top"/var/log/*
