@@ -87,6 +87,7 @@ def container_spec(
     limits: Limits,
     service_url: str,
     language: str,
+    timezone: str,
 ) -> ContainerSpec:
     """The one place that decides what a session's container is and holds."""
     person = entitlement.person
@@ -107,6 +108,7 @@ def container_spec(
             "USER": person.name,
             "LANG": locale,
             "LC_ALL": locale,
+            "TZ": timezone,
             "LABWERK_SESSION": session,
             "LABWERK_SLICE": label,
             "LABWERK_SIMULATED": "1" if gpu and gpu.simulated else "",

@@ -121,6 +121,7 @@ def admit(
         limits=workbench.policy.limits,
         service_url=workbench.policy.service_url,
         language=language or who.person.locale or workbench.policy.language,
+        timezone=workbench.policy.zone.key,
     )
     return Granted(lease, spec)
 
