@@ -159,7 +159,7 @@ def reset(file: Path | None, yes: bool, keep_images: bool) -> None:
 
     _root("reset")
     places = Places(_own_state_or(file))
-    whole = places.settings.exists() and places.origin.exists()
+    whole = places.run.exists()
     with locking.locked(places):
         if whole:
             _ask_about_sessions(_installed(file, "reset"), yes)
@@ -233,17 +233,23 @@ def _state_of(file: Path) -> Path:
 
 
 def _installed(file: Path | None, command: str) -> Installed:
+    """The installation meant, even if its `up` has not come to an end yet."""
+    from labwerk_hub.machine.up import origin_of
     from labwerk_hub.settings import load_settings
 
     _root(command)
     places = Places(_own_state_or(file))
-    if not places.settings.exists() or not places.origin.exists():
+    if not places.run.exists():
         raise MachineError(f"There is no Labwerk in {places.state}; `up` makes it.")
-    origin = Origin.read(places.origin)
+    if places.origin.exists():
+        origin = Origin.read(places.origin)
+    else:
+        origin = origin_of(_checkout(), _settings_file(file), os.environ)
     os.environ.pop("DOCKER_HOST", None)
     if origin.engine:  # the engine that `up` used, whatever this shell says
         os.environ["DOCKER_HOST"] = origin.engine
-    return Installed(places, load_settings(places.settings), origin)
+    copy = places.settings if places.settings.exists() else origin.settings
+    return Installed(places, load_settings(copy), origin)
 
 
 def _with_settings(origin: Origin, file: Path) -> Origin:

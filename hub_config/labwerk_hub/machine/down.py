@@ -35,12 +35,8 @@ def take_down(settings: Settings, places: Places, host: str, log: Log) -> list[s
     if not supervisor.is_running() and engine.started_engine(places) is None:
         said.append("No program of Labwerk was running.")
     try:
-        with _helper_answering(settings, places):
-            end_all(settings, places, log)
-            supervisor.stop(log)
-        if running_sessions(places, host):
-            with _helper_answering(settings, places):
-                end_all(settings, places, log)
+        if places.settings.exists():  # else `up` never came to where sessions can be
+            _end_sessions_and_programs(settings, places, host, log)
     except (CommandError, EngineUnreachableError) as error:
         unreachable = error
         supervisor.stop(log)
@@ -53,6 +49,15 @@ def take_down(settings: Settings, places: Places, host: str, log: Log) -> list[s
     if unreachable is not None:
         said.append(f"The engine at {host} does not answer, so no session could be asked to end.")
     return said
+
+
+def _end_sessions_and_programs(settings: Settings, places: Places, host: str, log: Log) -> None:
+    with _helper_answering(settings, places):
+        end_all(settings, places, log)
+        Supervisor(places).stop(log)
+    if running_sessions(places, host):
+        with _helper_answering(settings, places):
+            end_all(settings, places, log)
 
 
 def _engine_answers(host: str) -> bool:

@@ -15,7 +15,7 @@ import docker
 
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine import accounts, checks, engine, firewall, network, node, prepared
-from labwerk_hub.machine.announce import IMAGE_MIB, require_room
+from labwerk_hub.machine.announce import IMAGE_MIB, IMAGE_PACKAGES, require_room
 from labwerk_hub.machine.engine import EngineFacts
 from labwerk_hub.machine.engine_build import has_image
 from labwerk_hub.machine.environment import remove_old_environments
@@ -120,6 +120,8 @@ def _ensure_images(
     tags = [image_tag(entry.name, origin.checkout) for entry in read_images(origin.checkout).images]
     if not all(has_image(client, tag) for tag in tags):
         require_room(facts.root, IMAGE_MIB, "building the images")
+        if shutil.which("mmdebstrap") is None and can_install():
+            install_packages(places, progress.log, *IMAGE_PACKAGES)
     ensure_images(origin.checkout, client, places, progress.log, progress.note)
 
 
