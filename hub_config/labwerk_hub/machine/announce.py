@@ -17,7 +17,7 @@ from labwerk_hub.machine.places import Places
 
 #: Free space in MiB that a first `up` needs below the state directory, for environment,
 #: Node and downloads; and what is kept free for logs and databases afterwards.
-FIRST_MIB = 1200
+FIRST_MIB = 2000
 LATER_MIB = 100
 #: Free space in MiB that building the base image takes where the engine keeps images.
 IMAGE_MIB = 5000
