@@ -6,12 +6,14 @@ import os
 import pwd
 from collections.abc import Iterator
 
-import httpx
-
+from labwerk_hub.adapters.issuer import (
+    IssuerMismatchError,
+    IssuerUnreachableError,
+    discover,
+)
 from labwerk_hub.errors import EngineUnreachableError, LabwerkError
 from labwerk_hub.machine import engine, processes
-from labwerk_hub.machine.errors import IssuerUnreachableError, MachineError, NotRootError
-from labwerk_hub.machine.errors import PortTakenError as PortTaken
+from labwerk_hub.machine.errors import MachineError, NotRootError, PortTakenError
 from labwerk_hub.machine.network import route_over
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import INSTANCE_VARIABLE
@@ -19,6 +21,7 @@ from labwerk_hub.settings import NetworkSettings, Settings
 
 #: How many user ids from machine.first_uid on must be nobody's.
 _UIDS = 100_000
+_ISSUER_PATIENCE_S = 3.0
 _EVERYWHERE = "0.0.0.0"
 
 
@@ -44,11 +47,11 @@ def machine_problems(settings: Settings, places: Places) -> Iterator[LabwerkErro
             f"network.subnet = {settings.network.subnet!r} overlaps with {overlap}, which this "
             "machine uses already; choose other addresses."
         )
-    if (issuer := _unreachable_issuer(settings)) is not None:
+    if (issuer := _issuer_problem(settings)) is not None:
         yield issuer
 
 
-def _taken_ports(settings: Settings, places: Places) -> Iterator[PortTaken]:
+def _taken_ports(settings: Settings, places: Places) -> Iterator[PortTakenError]:
     listening = processes.listeners()
     for key, address, port in _ports(settings.network, demo=settings.sign_in.is_demo):
         for listener in listening:
@@ -58,7 +61,7 @@ def _taken_ports(settings: Settings, places: Places) -> Iterator[PortTaken]:
             if owner and owner.environ.get(INSTANCE_VARIABLE) == places.instance:
                 continue
             by = f"{owner.name} (process {owner.pid})" if owner else "another process"
-            yield PortTaken(
+            yield PortTakenError(
                 f"network.{key} = {port}: it is taken by {by}; end that, or choose another port."
             )
             break
@@ -85,19 +88,11 @@ def _taken_uids(settings: Settings) -> Iterator[MachineError]:
             return
 
 
-def _unreachable_issuer(settings: Settings) -> IssuerUnreachableError | None:
+def _issuer_problem(settings: Settings) -> LabwerkError | None:
     if settings.sign_in.is_demo:
         return None
-    issuer = settings.sign_in.issuer
-    url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     try:
-        answer = httpx.get(url, timeout=15, follow_redirects=True)
-        answer.raise_for_status()
-        answer.json()["authorization_endpoint"]
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return IssuerUnreachableError(
-            f"sign_in.issuer = {issuer!r}: its discovery document {url} cannot be read ({why}); "
-            "check the address, and that this machine reaches it."
-        )
+        discover(settings.sign_in.issuer, patience=_ISSUER_PATIENCE_S)
+    except (IssuerUnreachableError, IssuerMismatchError) as error:
+        return error
     return None

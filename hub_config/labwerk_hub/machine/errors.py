@@ -37,12 +37,6 @@ class NodeError(MachineError):
     code = "node"
 
 
-class IssuerUnreachableError(MachineError):
-    """The provider's discovery document cannot be read."""
-
-    code = "issuer-unreachable"
-
-
 class InstallError(MachineError):
     """Packages could not be installed."""
 
