@@ -258,5 +258,6 @@ def test_lab_asks_nothing_of_the_outside(server: Server) -> None:
     config = json.loads(found[1])
     assert "@jupyterlab/apputils-extension:announcements" in config["disabledExtensions"]
     assert config["extensionManager"]["can_install"] is False
+    assert config["buildCheck"] is False
     loaded = {extension["name"] for extension in config["federated_extensions"]}
     assert "labwerk-lab" in loaded

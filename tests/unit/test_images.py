@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.machine.images import ImageError, image_tag, read_images
-from labwerk_hub.machine.rootfs import Rootfs
+from labwerk_hub.machine.rootfs import Rootfs, source_lines
 from support.environment import REPOSITORY
 
 ENTRY = """
@@ -147,3 +147,18 @@ def test_an_image_without_a_folder_is_refused(checkout: Path) -> None:
 def test_an_image_that_is_not_listed_is_refused_with_those_that_are(checkout: Path) -> None:
     with pytest.raises(ImageError, match="no image 'torch'; it has base"):
         image_tag("torch", checkout)
+
+
+def test_only_debians_own_sources_of_the_release_are_taken_and_no_disc() -> None:
+    listed = """\
+Debian|main|bookworm-security|http://one.example/debian-security/|bookworm-security
+Debian|main|bookworm|cdrom://[Debian 12]/|bookworm
+Debian|main|bookworm|http://one.example/debian/|bookworm
+Debian|contrib|bookworm|http://one.example/debian/|bookworm
+Debian|main|trixie|http://one.example/debian/|trixie
+Docker|stable|bookworm|https://two.example/debian/|bookworm
+"""
+    assert source_lines(listed) == [
+        "deb http://one.example/debian/ bookworm main",
+        "deb http://one.example/debian-security/ bookworm-security main",
+    ]

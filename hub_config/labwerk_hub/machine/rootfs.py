@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -28,6 +29,7 @@ SUITE = "bookworm"
 _REGISTRY_IMAGE = f"debian:{SUITE}-slim"
 #: How long a registry may take to answer before the image is made without it.
 _REGISTRY_PATIENCE_S = 4
+_PACKAGE_LISTS = "Created-By: Packages"
 _PARTS = ("packages.txt", "locales.txt", "rootfs-finish.sh")
 _DOCKERFILE = f"""\
 FROM {_REGISTRY_IMAGE}
@@ -167,6 +169,7 @@ def _make(rootfs: Rootfs, kept: Path, log: Log, note: Callable[[str], None]) -> 
     kept.parent.mkdir(parents=True, exist_ok=True)
     fresh = kept.with_suffix(".new.tar")
     sources = debian_sources(log)
+    finish = rootfs.folder.resolve() / "rootfs-finish.sh"
     command: list[str | Path] = [
         "mmdebstrap",
         "--variant=minbase",
@@ -176,7 +179,7 @@ def _make(rootfs: Rootfs, kept: Path, log: Log, note: Callable[[str], None]) -> 
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         *[f"--aptopt={option}" for option in _apt_options()],
-        f'--customize-hook={rootfs.folder.resolve() / "rootfs-finish.sh"} "$1"',
+        f'--customize-hook=sh {shlex.quote(str(finish))} "$1"',
         SUITE,
         fresh,
         *sources,
@@ -215,11 +218,20 @@ def debian_sources(log: Log) -> list[str]:
 
 def _index_lines() -> list[str]:
     fields = "$(ORIGIN)|$(COMPONENT)|$(CODENAME)|$(REPO_URI)|$(RELEASE)"
-    listed = _output("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
+    return source_lines(_output("apt-get", "indextargets", "--format", fields, _PACKAGE_LISTS))
+
+
+def source_lines(listed: str) -> list[str]:
+    """Lines of a sources.list from apt's own account of its package lists.
+
+    Each line has origin, component, codename, address and release, with bars between them.
+    Installation discs, which nobody has at hand, and other people's packages are left out.
+    """
     lines = set()
     for line in listed.splitlines():
         origin, component, codename, uri, release = line.split("|", 4)
-        if (origin, component) == ("Debian", "main") and codename.split("-")[0] == SUITE:
+        debian = (origin, component) == ("Debian", "main") and codename.split("-")[0] == SUITE
+        if debian and not uri.startswith("cdrom:"):
             lines.add(f"deb {uri} {release} main")
     # The release itself before its updates: apt takes the first for what is essential.
     return sorted(lines, key=lambda line: (line.split()[2] != SUITE, line))

@@ -14,6 +14,14 @@ c.ServerApp.root_dir = "/home/lab"
 c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash", "-l"]}
 # Kernels speak through files of /tmp instead of ports, so they need no free port.
 c.KernelManager.transport = "ipc"
+# What people edit is kept beside Jupyter's other data instead of in sight, and the history
+# of a document that rests for an hour becomes one entry.
+c.SQLiteYStore.db_path = "/home/lab/.local/share/jupyter/ystore.db"
+c.SQLiteYStore.squash_after_inactivity_of = 3600
+# Lab cannot be built anew in the image, so a browser need not ask whether it should be.
+c.ServerApp.tornado_settings = {
+    "page_config_data": {"buildAvailable": False, "buildCheck": False},
+}
 # Nothing is asked of the outside: no list of extensions, no news, no newer version.
 c.LabApp.extension_manager = "readonly"
 c.LabApp.news_url = None
