@@ -79,7 +79,7 @@ def _pytest(parts: list[str], passed_on: list[str]) -> int:
 
 def _bench(names: list[str], *, as_json: bool) -> int:
     python = environment.ensure(with_engine=True, quiet=as_json)
-    command = [str(python), "-m", "bench", *names] + ["--json"] * as_json
+    command = [str(python), str(TESTS / "bench"), *names] + ["--json"] * as_json
     return _in_sandbox(command, quiet=as_json)
 
 

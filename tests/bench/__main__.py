@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from bench import spawn
-from bench.report import Report
+_TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(_TESTS), str(_TESTS.parent / "hub_config")]
+
+from bench import spawn  # noqa: E402  (the lines above make it importable)
+from bench.report import Report  # noqa: E402
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {"spawn": spawn.measure}
 

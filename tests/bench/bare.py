@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -70,8 +71,11 @@ class Bare:
 
 
 @contextmanager
-def bare_start(client: docker.APIClient, session: str) -> Iterator[Bare]:
-    """Take the container spec of ``session``, which runs, and open the stub hub."""
+def bare_start(client: docker.APIClient, session: str, folder: Path) -> Iterator[Bare]:
+    """Take the container spec of ``session``, which runs, and open the stub hub.
+
+    ``folder`` stands in for the session's datasets, which go away with the session.
+    """
     seen = client.inspect_container(session)
     network = client.create_network(_NETWORK, driver="bridge")["Id"]
     gateway = client.inspect_network(network)["IPAM"]["Config"][0]["Gateway"]
@@ -82,7 +86,8 @@ def bare_start(client: docker.APIClient, session: str) -> Iterator[Bare]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Bare(client, _arguments(seen, environment), environment["JUPYTERHUB_SERVICE_PREFIX"])
+        arguments = _arguments(seen, environment, folder)
+        yield Bare(client, arguments, environment["JUPYTERHUB_SERVICE_PREFIX"])
     finally:
         server.shutdown()
         thread.join()
@@ -90,9 +95,15 @@ def bare_start(client: docker.APIClient, session: str) -> Iterator[Bare]:
         client.remove_network(network)
 
 
-def _arguments(seen: Mapping[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+def _arguments(seen: Mapping[str, Any], environment: dict[str, str], data: Path) -> dict[str, Any]:
     """``create_container``'s arguments for a container like the one that was seen."""
     config, host = seen["Config"], seen["HostConfig"]
+    mounts = [
+        {"Type": "bind", "Source": str(data), "Target": "/data", "ReadOnly": True}
+        if mount["Target"] == "/data"
+        else mount
+        for mount in host["Mounts"]
+    ]
     return {
         "image": config["Image"],
         "command": config["Cmd"],
@@ -103,7 +114,7 @@ def _arguments(seen: Mapping[str, Any], environment: dict[str, str]) -> dict[str
         "ports": [8888],
         # The engine's own words, in its own spelling; only the network is another, and no
         # label says that the container is a session.
-        "host_config": {**host, "NetworkMode": _NETWORK, "DeviceRequests": None},
+        "host_config": {**host, "NetworkMode": _NETWORK, "Mounts": mounts},
     }
 
 

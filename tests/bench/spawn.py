@@ -11,7 +11,6 @@ The first round of each is not counted: it warms the page cache for all three al
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 import time
@@ -64,7 +63,7 @@ def measure() -> Report:
         stock.sign_in("ada")
         ours = stack.enter_context(install.person("anna"))
         ours.sign_in()
-        measured = _rounds(engine, ours, stock)
+        measured = _rounds(engine, ours, stock, folder)
         measured.browser += [
             seconds_to_shell(install.url, "luca", FLAVOUR) for _ in range(BROWSER_ROUNDS)
         ]
@@ -86,12 +85,12 @@ def _figures(measured: Measured) -> dict[str, Figure]:
     }
 
 
-def _rounds(engine: Engine, ours: Person, stock: StockPerson) -> Measured:
+def _rounds(engine: Engine, ours: Person, stock: StockPerson, folder: Path) -> Measured:
     measured = Measured()
     with ExitStack() as stack:
         ours.start(FLAVOUR)
         session = str(engine.session_of(ours.name).id)
-        bare = stack.enter_context(bare_start(engine.client.api, session))
+        bare = stack.enter_context(bare_start(engine.client.api, session, folder))
         ours.stop()
 
         def start_ours() -> None:
@@ -163,7 +162,6 @@ def _installed(folder: Path) -> Iterator[Install]:
         yield install
     finally:
         install.run("down", "--yes")
-        shutil.rmtree(folder / "labwerk.toml", ignore_errors=True)
 
 
 def _gateway(client: docker.DockerClient) -> str:

@@ -53,7 +53,8 @@ def variables() -> dict[str, str]:
     if SYSTEM_CERTIFICATES.exists():
         for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
             result.setdefault(name, str(SYSTEM_CERTIFICATES))
-    result["PYTHONPATH"] = str(REPOSITORY / "tests")
+    # What is installed must run by itself, not by what a shell has on its path.
+    result.pop("PYTHONPATH", None)
     return result
 
 
