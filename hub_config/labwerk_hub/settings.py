@@ -26,6 +26,7 @@ from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import SettingsError
 from labwerk_hub.settings_checks import problems_across, sentence
 
+_SMALLEST_SUBNET = 28
 Language = Literal["en", "de", "it", "fr"]
 #: Short and final: part of user names, paths and groups; never a double hyphen.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=32)]
@@ -46,6 +47,12 @@ def _timezone(value: str) -> str:
 
 def _network(value: str) -> str:
     ipaddress.IPv4Network(value)
+    return value
+
+
+def _subnet(value: str) -> str:
+    if ipaddress.IPv4Network(value).prefixlen > _SMALLEST_SUBNET:
+        raise ValueError(f"must have room for sessions: /{_SMALLEST_SUBNET} or larger")
     return value
 
 
@@ -84,7 +91,7 @@ class NetworkSettings(_Model):
     tls_certificate: str = ""
     tls_key: str = ""
     bridge: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,14}$")] = "labwerk"
-    subnet: Network = "10.213.0.0/20"
+    subnet: Annotated[Network, AfterValidator(_subnet)] = "10.213.0.0/20"
     egress: Literal["none", "list", "open"] = "open"
     egress_allow: tuple[Network, ...] = ()
 

@@ -92,6 +92,7 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _flavours(raw)
     yield from _datasets(path, raw)
     yield from _network(path, raw)
+    yield from _sessions(raw)
     yield from _sign_in(path, raw)
 
 
@@ -223,6 +224,16 @@ def _network(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     if network.get("egress") == "list" and not network.get("egress_allow"):
         remedy = "must name at least one network when egress is “list”"
         yield _Fault("network", "egress_allow", [], remedy)
+
+
+def _sessions(raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    sessions = raw.get("sessions", {})
+    if not isinstance(sessions, Mapping):
+        return
+    start, intent = sessions.get("start_timeout", 120), sessions.get("intent_timeout", 180)
+    if isinstance(start, int) and isinstance(intent, int) and intent <= start:
+        remedy = f"must be longer than start_timeout ({start}), or a slow start loses its slice"
+        yield _Fault("sessions", "intent_timeout", intent, remedy)
 
 
 def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:

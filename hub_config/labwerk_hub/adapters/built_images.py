@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,7 +38,8 @@ class BuiltImages(BaseModel):
 
     def write(self, state: Path) -> None:
         """Replace the file whole, so that a reader never sees half of it."""
-        temporary = state / "images.json.new"
-        temporary.write_text(self.model_dump_json(indent=1), encoding="utf-8")
-        temporary.chmod(0o644)
-        temporary.replace(state / "images.json")
+        # A name nobody can have prepared a link under: root writes into the system user's folder.
+        with NamedTemporaryFile("w", encoding="utf-8", dir=state, delete=False) as temporary:
+            temporary.write(self.model_dump_json(indent=1))
+        Path(temporary.name).chmod(0o644)
+        Path(temporary.name).replace(state / "images.json")

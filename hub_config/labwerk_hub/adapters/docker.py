@@ -16,6 +16,7 @@ import docker
 import docker.errors
 import requests
 from docker.types import DeviceRequest as DockerDeviceRequest
+from docker.types import LogConfig
 from docker.types import Mount as DockerMount
 from docker.utils import kwargs_from_env
 
@@ -108,14 +109,17 @@ class DockerEngine:
 def unreachable() -> Iterator[None]:
     """Turn the ways in which an engine does not answer into one error.
 
-    Covers a refused or missing socket, an answer that does not come, and a 5xx from an
-    engine that is going down.
+    Covers a refused or missing socket, an answer that breaks off or does not come, and a
+    5xx from an engine that is going down. What it refuses (4xx) passes through.
     """
     try:
         yield
-    except (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError) as error:
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        # docker-py's APIError is a RequestException, too.
+        if isinstance(error, docker.errors.APIError) and not error.is_server_error():
+            raise
         raise EngineUnreachableError(
-            f"The container engine does not answer ({type(error).__name__}); "
+            f"The container engine does not answer as it should ({type(error).__name__}: {error}); "
             "start it, or run `python3 hub_config up` again."
         ) from error
     except docker.errors.DockerException as error:
@@ -208,6 +212,8 @@ def engine_arguments(
         cpu_period=_CPU_PERIOD_US,
         cpu_quota=int(spec.cpus * _CPU_PERIOD_US),
         device_requests=devices,
+        # What a session prints must not fill the disk that everybody's charges are on.
+        log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"}),
         mem_limit=spec.memory_bytes,
         memswap_limit=spec.memory_bytes,
         mounts=mounts,

@@ -26,6 +26,12 @@ _STATUS = {
 }
 
 
+class MeteringStoppedError(LabwerkError):
+    """The loop that meters and reconciles is stuck or gone."""
+
+    code = "metering-stopped"
+
+
 class Health(BaseModel):
     """That the service runs."""
 
@@ -67,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=f"{PREFIX}/api/openapi.json",
     )
     app.state.workbench = workbench
+    app.state.metering = metering
     app.state.hub_auth = HubAuth(
         api_url=hub_api.rstrip("/"),
         api_token=token,
@@ -81,9 +88,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _router() -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/api")
 
-    @router.get("/health")
-    async def health() -> Health:
-        """That the service runs; needs no token."""
+    @router.get("/health", responses={503: {"model": Problem}})
+    async def health(request: Request) -> Health:
+        """That the service runs and meters; needs no token."""
+        if not request.app.state.metering.is_alive:
+            raise MeteringStoppedError(
+                "The service answers but reads the engine no more; see its log and restart it."
+            )
         return Health()
 
     @router.get("/v1/overview", responses=_PROBLEMS)

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jupyterhub.services.auth import HubAuth
+from tornado.web import HTTPError
 
+from labwerk_hub.api.hub import HubUnreachableError
 from labwerk_hub.errors import LabwerkError
 
 __all__ = ["HubAuth", "PersonName", "UnauthorizedError", "person_name"]
@@ -32,7 +34,13 @@ async def person_name(
     auth: HubAuth = request.app.state.hub_auth
     model = None
     if credentials is not None:
-        model = await auth.user_for_token(credentials.credentials, sync=False)
+        try:
+            model = await auth.user_for_token(credentials.credentials, sync=False)
+        except HTTPError as error:
+            raise HubUnreachableError(
+                f"The hub does not say whose token this is ({error.log_message}); "
+                "it may be restarting, please try again."
+            ) from error
     if (
         model is None
         or model.get("kind") != "user"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.errors import DatabaseError, EngineUnreachableError, StorageError
@@ -11,6 +13,10 @@ from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.reconcile import Reconciled, reconcile
 
 _log = logging.getLogger(__name__)
+#: Servers that are stopped at the same time.
+_STOPS = 8
+#: Seconds that a reading may take beyond ten periods before it counts as stuck.
+_PATIENCE = 60
 
 
 class Metering:
@@ -22,6 +28,9 @@ class Metering:
         self._period = period
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="metering", daemon=True)
+        # A stop takes seconds, and the hub serves others meanwhile.
+        self._stops = ThreadPoolExecutor(_STOPS, "stop")
+        self._looked = time.monotonic()
 
     def start(self) -> None:
         """Begin; the first reading is at once, to catch up after downtime."""
@@ -32,9 +41,19 @@ class Metering:
         self._stopping.set()
         self._thread.join()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether readings are being made, successful or not."""
+        late = time.monotonic() - self._looked > 10 * self._period + _PATIENCE
+        return self._thread.is_alive() and not late
+
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            self.read_once()
+            try:
+                self.read_once()
+            except Exception:  # noqa: BLE001 - nothing may end the metering for good
+                _log.exception("This reading failed, the next one catches up")
+            self._looked = time.monotonic()
             self._stopping.wait(self._period)
 
     def read_once(self) -> Reconciled | None:
@@ -52,8 +71,7 @@ class Metering:
                 found.expired,
                 found.unaccounted,
             )
-        for person in found.time_up:
-            self._end(person)
+        list(self._stops.map(self._end, found.time_up))
         return found
 
     def _served(self) -> set[str] | None:

@@ -99,11 +99,14 @@ def container_spec(
     mounts += [Mount(path, f"/projects/{name}") for name, path in sorted(folders.projects.items())]
     locale = _LOCALES.get(language, _LOCALES["en"])
     label = slice_.label if slice_ else ""
+    # Where NVIDIA's runtime is the engine's default, no word of devices would mean all.
+    no_device = {} if device else {"NVIDIA_VISIBLE_DEVICES": "void"}
     return ContainerSpec(
         name=session,
         image=image_tag,
         user=f"{person.uid}:{person.uid}",
         environment={
+            **no_device,
             "HOME": HOME,
             "USER": person.name,
             "LANG": locale,

@@ -31,7 +31,7 @@ from labwerk_hub.domain.claims import (
 from labwerk_hub.domain.entitlement import Entitlement
 from labwerk_hub.domain.people import Role
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import SettingsError
+from labwerk_hub.errors import DatabaseError, SettingsError
 from labwerk_hub.hub import language
 from labwerk_hub.hub.id_token import WrongIdTokenError, checked_claims
 from labwerk_hub.hub.sign_in_handlers import (
@@ -247,6 +247,9 @@ class LabwerkAuthenticator(GenericOAuthenticator):
         except SignInError as error:
             self.log.warning("%s has to sign in again: %s", user.name, error.log_message)
             return False
+        except DatabaseError as error:
+            self.log.warning("%s stays signed in as they were: %s", user.name, error)
+            return True
         if isinstance(refreshed, dict) and refreshed["name"] != user.name:
             self.log.error("The tokens of %s are of %s", user.name, refreshed["name"])
             return False

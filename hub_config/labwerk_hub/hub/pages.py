@@ -70,7 +70,8 @@ async def start_form(spawner: Spawner) -> str:
     viewer = spawner.handler.current_user if spawner.handler else spawner.user
     await pages.open(viewer.name)
     asked = spawner.user_options
-    wanted = Request(asked["flavour"], asked["image"]) if asked.get("flavour") else None
+    flavour, image = str(asked.get("flavour", "")), str(asked.get("image", ""))
+    wanted = Request(flavour, image) if flavour else None
     return await pages.start_fields(
         tornado_settings["jinja2_env"], spawner.user.name, spawner.hub.base_url, wanted
     )

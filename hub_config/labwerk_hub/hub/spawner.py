@@ -25,7 +25,6 @@ from labwerk_hub.domain.admission import Reason, Request
 from labwerk_hub.domain.container import PORT, ContainerSpec
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.errors import (
-    EngineRefusedError,
     EngineUnreachableError,
     LabwerkError,
     StorageError,
@@ -33,7 +32,7 @@ from labwerk_hub.errors import (
 from labwerk_hub.hub import language
 from labwerk_hub.hub.readiness import ServerEndedError, wait_until_ready
 from labwerk_hub.hub.stages import Stage, Stages
-from labwerk_hub.services import people, sessions
+from labwerk_hub.services import sessions
 from labwerk_hub.services.ports import ContainerState, Workbench
 from labwerk_hub.texts import N_, Message, render
 
@@ -63,8 +62,8 @@ class LabwerkSpawner(DockerSpawner):
         super().__init__(*args, **kwargs)
         self.stages = Stages()
         self._start_failed = False
-        #: The thread that creates the container, while it does.
-        self._creating: asyncio.Future[str] | None = None
+        #: What a start is at in a thread: admission, or the engine.
+        self._step: asyncio.Future[Any] | None = None
 
     @property
     def executor(self) -> ThreadPoolExecutor:
@@ -83,60 +82,67 @@ class LabwerkSpawner(DockerSpawner):
     async def start(self) -> tuple[str, int]:
         """Admission first; then the container; returns when the server answers."""
         self.stages, self.failure_log, self._start_failed = Stages(), "", True
-        spoken = await self._language()
+        spoken = await language.of_spawner(self)
         try:
-            granted = await self._call(
-                sessions.admit, self.workbench, self.user.name, self._request(), spoken
-            )
-        except sessions.RefusedError as refused:
-            raise self._refused(refused, spoken) from None
+            return await self._start(spoken)
+        except sessions.RefusedError as refusal:
+            raise self._refused(refusal, spoken) from None
+        except ServerEndedError:
+            raise await self._ended_early(spoken) from None
         except LabwerkError as error:
             raise self._unable(error, spoken) from None
+
+    async def _start(self, spoken: str) -> tuple[str, int]:
+        request = await self._request()
+        granted = await self._uninterrupted(
+            sessions.admit, self.workbench, self.user.name, request, spoken
+        )
         self.session = self.object_name = granted.spec.name
         self.image = granted.spec.image
         self.mem_limit, self.cpu_limit = granted.spec.memory_bytes, granted.spec.cpus
         self.log.info("%s holds %s", self.session, granted.lease.slice or "no slice")
         self.stages.reach(Stage.CONTAINER, spoken)
-        try:
-            address = await self._run(granted.spec)
-        except (EngineUnreachableError, EngineRefusedError) as error:
-            raise self._unable(error, spoken) from None
+        environment = self.get_env()
+        address = await self._uninterrupted(self._run, granted.spec, environment)
         self.stages.reach(Stage.SERVER, spoken)
+        await wait_until_ready(
+            f"http://{address}:{PORT}{url_path_join(self.server.base_url, 'api')}",
+            is_running=self._is_running,
+        )
         try:
-            await wait_until_ready(
-                f"http://{address}:{PORT}{url_path_join(self.server.base_url, 'api')}",
-                is_running=self._is_running,
-            )
-        except ServerEndedError:
-            raise await self._ended_early(spoken) from None
-        await self._call(sessions.begun, self.workbench, self.session)
+            await self._call(sessions.begun, self.workbench, self.session)
+        except LabwerkError as error:
+            # The server answers; the service's next reading of the engine makes up for it.
+            self.log.warning("%s is not noted as live yet: %s", self.session, error)
         self.stages.reach(Stage.READY, spoken)
         self._start_failed = False
         return address, PORT
 
     async def poll(self) -> int | str | None:
         """None while the container runs, and while the engine cannot be asked."""
-        if not self.session:
-            return 0
+        if self._step is not None or self._start_pending:
+            return None  # so that `stop` is called, which waits for the step
         try:
+            if not self.session:
+                # What a hub that was killed in the middle of a start has left behind.
+                await self._call(sessions.clear_leftovers, self.workbench, self.user.name)
+                return 0
             container = await self._call(self.workbench.engine.session, self.session)
             if container is not None and container.state is ContainerState.RUNNING:
                 return None
-            if self._start_pending:
-                return None
             # It ended by itself, or somebody ended it: close its charge now.
-            await self._call(sessions.ended, self.workbench, self.session, EndReason.STOPPED)
-        except LabwerkError as error:
-            self.log.warning("Cannot tell whether %s runs: %s", self.session, error)
-            return None
+            reason = EndReason.FAILED if self._start_failed else EndReason.STOPPED
+            await self._call(sessions.ended, self.workbench, self.session, reason)
+        except Exception as error:  # noqa: BLE001 - raising would make the hub drop the session
+            self.log.warning("Cannot tell whether %s runs: %s", self.session or "it", error)
+            return None if self.session else 0
         return 0 if container is None else "The container has ended."
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub passes it
         """End the session: inspect, close the charge, remove. No container is fine."""
-        if self._creating is not None:
-            # A start that was cancelled while a thread was creating the container.
-            await asyncio.wait([self._creating])
-            self._creating = None
+        if self._step is not None:
+            await self._finish(self._step)
+            self._step = None
         if self.session:
             if self._start_failed and not self.failure_log:
                 self.failure_log = await self._log_tail()
@@ -169,29 +175,35 @@ class LabwerkSpawner(DockerSpawner):
         if self.session:
             self.object_name = self.session
 
-    async def _language(self) -> str:
-        """What the start is answered in: JupyterHub starts servers in the request's context."""
-        person = await self._call(people.find, self.workbench, self.user.name)
-        locale = person.locale if person else None
-        return language.choose(locale, self.workbench.policy.language)
-
-    def _request(self) -> Request:
-        options = self.user_options
-        return Request(str(options.get("flavour", "")), str(options.get("image", "")))
+    async def _request(self) -> Request:
+        """What was chosen; for a start without a choice, as by the REST API, the last one."""
+        chosen = self.user_options
+        if chosen.get("flavour"):
+            return Request(str(chosen["flavour"]), str(chosen.get("image", "")))
+        return await self._call(sessions.last_request, self.workbench, self.user.name)
 
     async def _call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run a service in a thread: database and engine never block the event loop."""
         return await asyncio.wrap_future(self.executor.submit(function, *args, **kwargs))
 
-    async def _run(self, spec: ContainerSpec) -> str:
-        """Create and start the container; its address on the bridge."""
-        creating = asyncio.ensure_future(self._call(self._run_now, spec, self.get_env()))
-        self._creating = creating
-        address = await asyncio.shield(creating)
-        self._creating = None
-        return address
+    async def _uninterrupted(
+        self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Run a step that a cancelled start must not leave half done: `stop` waits for it."""
+        step = asyncio.ensure_future(self._call(function, *args, **kwargs))
+        self._step = step
+        result = await asyncio.shield(step)
+        self._step = None
+        return result
 
-    def _run_now(self, spec: ContainerSpec, environment: dict[str, str]) -> str:
+    async def _finish(self, step: asyncio.Future[Any]) -> None:
+        """Wait for what a failed or cancelled start was at, and take over what came of it."""
+        await asyncio.wait([step])
+        if step.exception() is None and isinstance(step.result(), sessions.Granted):
+            self.session = step.result().spec.name
+
+    def _run(self, spec: ContainerSpec, environment: dict[str, str]) -> str:
+        """Create and start the container; its address on the bridge. Runs in a thread."""
         with unreachable(), refused():
             created = self.client.create_container(
                 **engine_arguments(self.client, spec, environment)
@@ -220,8 +232,8 @@ class LabwerkSpawner(DockerSpawner):
         except (EngineUnreachableError, docker.errors.APIError):
             return ""  # no container came to be
 
-    def _refused(self, refused: sessions.RefusedError, spoken: str) -> SpawnException:
-        refusal = refused.refusal
+    def _refused(self, error: sessions.RefusedError, spoken: str) -> SpawnException:
+        refusal = error.refusal
         gone = refusal.reason in (Reason.NOT_ENTITLED, Reason.UNKNOWN_CHOICE)
         return SpawnException(
             render(refusal.message, spoken, self.workbench.policy.zone),

@@ -195,7 +195,8 @@ def _session(workbench: Workbench, lease: Lease, language: str) -> SessionView:
 def _slice(inventory: Inventory, slice_: Slice) -> SliceView:
     try:
         gpu = inventory.gpu(slice_.gpu)
-    except KeyError:  # the GPU has left the pool while the session runs
+        profile = gpu.model.profile(slice_.profile)
+    except KeyError:  # the GPU has left the pool, or is cut otherwise, while the session runs
         return SliceView(
             label=slice_.label,
             gpu=slice_.gpu,
@@ -213,7 +214,7 @@ def _slice(inventory: Inventory, slice_: Slice) -> SliceView:
         profile=slice_.profile,
         units=slice_.size,
         units_total=gpu.model.units,
-        memory_mib=gpu.model.profile(slice_.profile).memory_mib,
+        memory_mib=profile.memory_mib,
         simulated=gpu.simulated,
     )
 

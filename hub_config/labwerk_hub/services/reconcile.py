@@ -5,13 +5,19 @@ Only the hub service runs :func:`reconcile`, at every metering period.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import ParamSpec
 
 from labwerk_hub.domain.leases import EndReason, LeaseState
 from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import metering, sessions
 from labwerk_hub.services.ports import ContainerState, SessionContainer, Workbench
+
+_P = ParamSpec("_P")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,11 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
     anything is changed: while the engine cannot be read, leases stay as they are.
     """
     now_ms = to_ms(workbench.clock())  # before the reading: nobody pays for its duration
-    containers = {found.session: found for found in workbench.engine.sessions()}
+    # Leases first: a lease that is live by now has its container in the later reading,
+    # unless it ended in between, and ending it again does nothing.
     with workbench.database.reading() as tx:
         leases = {lease.session: lease for lease in tx.leases.unended()}
+    containers = {found.session: found for found in workbench.engine.sessions()}
     patience_ms = workbench.policy.intent_timeout_seconds * 1000
     running = expired = 0
     to_end: dict[str, EndReason] = {}
@@ -43,7 +51,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
         container = containers.get(session)
         if container is not None and container.state is ContainerState.RUNNING:
             running += 1
-            metering.meter(workbench, container, now_ms)
+            _try(session, metering.meter, workbench, container, now_ms)
             if _is_orphan(container, served, now_ms - patience_ms):
                 to_end[session] = EndReason.ORPHANED
         elif lease.state is LeaseState.LIVE:
@@ -52,14 +60,14 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
             expired += 1
             to_end[session] = EndReason.EXPIRED
     for session, reason in to_end.items():
-        sessions.ended(workbench, session, reason)
+        _try(session, sessions.ended, workbench, session, reason)
     unaccounted = [
         found
         for found in containers.values()
         if found.session not in leases and now_ms - found.created_ms > patience_ms
     ]
     for found in unaccounted:
-        sessions.ended(workbench, found.session, EndReason.ORPHANED)
+        _try(found.session, sessions.ended, workbench, found.session, EndReason.ORPHANED)
     return Reconciled(
         running=running,
         ended=len(to_end) - expired,
@@ -81,6 +89,14 @@ def settle(workbench: Workbench) -> int:
     for session in sorted(open_sessions):
         sessions.ended(workbench, session, EndReason.STOPPED)
     return len(open_sessions)
+
+
+def _try(session: str, verb: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+    """One session that cannot be brought in line must not keep the others from it."""
+    try:
+        verb(*args, **kwargs)
+    except LabwerkError as error:
+        _log.warning("%s is left for the next reading: %s", session, error)
 
 
 def _is_orphan(container: SessionContainer, served: Collection[str] | None, before_ms: int) -> bool:

@@ -85,7 +85,7 @@ def admit(
     race for the last slice get one lease and one refusal. Raises RefusedError with the
     reason, StorageError if a folder could not be made (the lease is given back then).
     """
-    _clear_leftovers(workbench, person_name)
+    clear_leftovers(workbench, person_name)
     inventory = workbench.inventory.read()
     with workbench.database.writing() as tx:
         who = _entitled(workbench, tx, person_name)
@@ -147,8 +147,23 @@ def ended(workbench: Workbench, session: str, reason: EndReason) -> None:
     container = workbench.engine.session(session)
     with workbench.database.writing() as tx:
         metering.close(workbench, tx, session, container, reason)
-    workbench.engine.remove(session)
+    # Last, since the container is what a later reading finds an unfinished end by.
     workbench.storage.close_data(session)
+    workbench.engine.remove(session)
+
+
+def last_request(workbench: Workbench, person_name: str) -> Request:
+    """What the person started last. Raises RefusedError if there is no such thing."""
+    with workbench.database.reading() as tx:
+        last = tx.people.last_request(person_name)
+    if last is None:
+        raise RefusedError(
+            Refusal(
+                Reason.UNKNOWN_CHOICE,
+                Message("Please choose on the start page what to start."),
+            )
+        )
+    return last
 
 
 def balance_of(workbench: Workbench, tx: Transaction, person: Person) -> Balance:
@@ -226,7 +241,7 @@ def _folders(workbench: Workbench, who: Entitlement, session: str) -> Folders:
     )
 
 
-def _clear_leftovers(workbench: Workbench, person_name: str) -> None:
+def clear_leftovers(workbench: Workbench, person_name: str) -> None:
     """End what an interrupted start or stop of this person has left behind.
 
     The hub asks for a start only when it runs no server for the person, so whatever

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import people
@@ -72,8 +74,8 @@ def _claims(person: Person) -> dict[str, str | None]:
         "display_name": person.display_name,
         "email": person.email,
         "locale": person.locale,
-        "groups": "\n".join(sorted(person.groups)),
-        "roles": "\n".join(sorted(person.roles)),
+        "groups": json.dumps(sorted(person.groups)),
+        "roles": json.dumps(sorted(person.roles)),
     }
 
 
@@ -87,8 +89,8 @@ def _person(row: Row[tuple[object, ...]] | None) -> Person | None:
         display_name=row.display_name,
         email=row.email,
         locale=row.locale,
-        groups=frozenset(row.groups.splitlines()),
-        roles=frozenset(Role(role) for role in row.roles.splitlines()),
+        groups=frozenset(json.loads(row.groups)),
+        roles=frozenset(Role(role) for role in json.loads(row.roles)),
         name=row.name,
         uid=row.uid,
     )

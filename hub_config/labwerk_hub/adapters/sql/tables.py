@@ -40,7 +40,7 @@ people = Table(
     Column("display_name", Text, nullable=False),
     Column("email", Text),
     Column("locale", String(2)),
-    #: One per line, sorted: what the provider said at the latest sign-in.
+    #: JSON lists: what the provider said at the latest sign-in.
     Column("groups", Text, nullable=False),
     Column("roles", Text, nullable=False),
     Column("last_flavour", String(32)),
