@@ -22,7 +22,7 @@ from labwerk_hub.domain.catalogue import (
     Image,
     Project,
 )
-from labwerk_hub.domain.container import Limits
+from labwerk_hub.domain.container import CA_BUNDLE, Limits
 from labwerk_hub.domain.gpu import Gpu
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Institution
@@ -60,6 +60,7 @@ def workbench(settings: Settings) -> Workbench:
                 pids=settings.sessions.pids_limit,
                 tmp_bytes=settings.sessions.tmp_mib * 2**20,
                 network=settings.network.bridge,
+                ca_bundle=CA_BUNDLE if Path(CA_BUNDLE).is_file() else None,
             ),
             language=settings.machine.language,
         ),

@@ -17,6 +17,8 @@ LABEL_INSTANCE = "labwerk.instance"
 
 HOME = "/home/lab"
 PORT = 8888
+#: Where Debian, in the image as on the machine, keeps all CA certificates in one file.
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _LOCALES = {"en": "en_US.UTF-8", "de": "de_DE.UTF-8", "it": "it_IT.UTF-8", "fr": "fr_FR.UTF-8"}
 
 
@@ -45,6 +47,9 @@ class Limits:
     pids: int
     tmp_bytes: int
     network: str
+    #: The machine's CA certificates, so that package clients in sessions trust the same
+    #: mirrors and proxies as the machine does; None where it has no such file.
+    ca_bundle: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ def container_spec(
         device = DeviceRequest(gpu.driver, (gpu.devices[slice_.label],))
     mounts = [Mount(folders.home, HOME), Mount(folders.data, "/data", True, "rslave")]
     mounts += [Mount(path, f"/projects/{name}") for name, path in sorted(folders.projects.items())]
+    if limits.ca_bundle:
+        mounts.append(Mount(limits.ca_bundle, CA_BUNDLE, read_only=True))
     locale = _LOCALES.get(language, _LOCALES["en"])
     label = slice_.label if slice_ else ""
     # Where NVIDIA's runtime is the engine's default, no word of devices would mean all.

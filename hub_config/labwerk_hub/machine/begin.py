@@ -197,6 +197,9 @@ def _nothing_there(command: str, wanted: Wanted, *, as_json: bool, yes: bool) ->
 def _remove_beginnings(places: Places, *, ask: bool) -> NoReturn:
     """Remove what an `up` left that did not even come to an environment: files only."""
     _refuse_foreign(places)
+    if (places.state / "labwerk.sqlite").exists() or any(places.homes.glob("*")):
+        # Sessions may still run in these homes: only the whole of `reset` ends them first.
+        sys.exit(f"{places.state} holds people's files; run `up` once, then `reset`.")
     if ask and input(f"Remove {places.state}? [y/N] ").strip().lower() != "y":
         sys.exit("Nothing was removed.")
     shutil.rmtree(places.state)

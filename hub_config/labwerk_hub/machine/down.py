@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import docker.errors
 
-from labwerk_hub.adapters.built_images import BuiltImages
 from labwerk_hub.errors import EngineUnreachableError, StorageError
 from labwerk_hub.machine import engine, firewall, helper, mounts, network
+from labwerk_hub.machine.engine_build import LABEL_LAYER
 from labwerk_hub.machine.errors import CommandError, MachineError
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
@@ -102,7 +102,7 @@ def remove_everything(
     else:
         network.remove_network(client, settings.network.bridge, places.instance)
         if images:
-            said += _remove_images(client, places)
+            said += _remove_images(client)
     firewall.remove_firewall(settings.network.bridge, log)
     return said + remove_beginnings(places)
 
@@ -118,17 +118,17 @@ def remove_beginnings(places: Places) -> list[str]:
     return []
 
 
-def _remove_images(client: docker.DockerClient, places: Places) -> list[str]:
+def _remove_images(client: docker.DockerClient) -> list[str]:
+    """Remove Labwerk's images and the layers they are built on, newest first."""
     said = []
-    for image in BuiltImages.read(places.state).images:
-        if image.tag is None:
-            continue
-        try:
-            client.images.remove(image.tag)
-        except docker.errors.ImageNotFound:
-            continue
-        except docker.errors.APIError as error:
-            said.append(f"The image {image.tag} stays: {error.explanation}.")
+    for image in client.images.list(filters={"label": LABEL_LAYER}):
+        for name in image.tags or [str(image.id)]:
+            try:
+                client.images.remove(name)
+            except docker.errors.ImageNotFound:
+                continue  # went with one that was built on it
+            except docker.errors.APIError as error:
+                said.append(f"The image {name} stays: {error.explanation}.")
     return said
 
 

@@ -144,5 +144,16 @@ def remove_firewall(bridge: str, log: Log) -> None:
 
 def is_in_place(bridge: str) -> bool:
     """Whether the rules stand where they must; a restart of the machine removes them."""
-    jump = _jump("INPUT", bridge, input_chain(bridge))
-    return shutil.which("iptables") is not None and _leads(_listed("iptables", "INPUT") or [], jump)
+    tools = [tool for tool in ("iptables", "ip6tables") if _works(tool)]
+    return "iptables" in tools and all(_guards(tool, bridge) for tool in tools)
+
+
+def _guards(tool: str, bridge: str) -> bool:
+    ways = [
+        ("INPUT", input_chain(bridge)),
+        (_forward_table(tool), forward_chain(bridge)),
+    ]
+    return all(
+        _listed(tool, target) and _leads(_listed(tool, chain) or [], _jump(chain, bridge, target))
+        for chain, target in ways
+    )

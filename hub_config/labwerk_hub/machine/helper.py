@@ -7,12 +7,14 @@ writes in no folder that anybody else could have prepared.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
 import socketserver
 import struct
 import threading
+import time
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -28,12 +30,17 @@ from labwerk_hub.adapters.storage import (
     PrepareProject,
 )
 from labwerk_hub.errors import LabwerkError, StorageError
-from labwerk_hub.machine import mounts
+from labwerk_hub.machine import firewall, mounts
 from labwerk_hub.machine.accounts import account
+from labwerk_hub.machine.errors import MachineError
+from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
 from labwerk_hub.settings import DatasetSettings, Settings
 
 _LONGEST_LINE = 65536
+#: Seconds between two looks at the firewall rules.
+_FIREWALL_PERIOD = 30
+_log = logging.getLogger(__name__)
 #: ACL of project folders: whoever has the folder mounted may read and write all of it.
 #: Version 2, then (tag, permissions, id) of owner, group and others.
 _NOBODY = 0xFFFFFFFF
@@ -210,7 +217,22 @@ def open_server(settings: Settings) -> _Server:
     return server
 
 
+def _keep_firewall(settings: Settings) -> None:
+    """Renew the rules when somebody else's firewall has flushed them; for a thread."""
+    log = Log(Places(settings.machine.state).logs / "firewall.log")
+    while True:
+        time.sleep(_FIREWALL_PERIOD)
+        try:
+            if not firewall.is_in_place(settings.network.bridge):
+                firewall.ensure_firewall(settings.network, log)
+                _log.warning("The firewall rules were gone and are renewed.")
+        except MachineError as error:
+            _log.error("%s", error)
+
+
 def serve(settings: Settings) -> None:
     """Answer calls until ended. Mounts stay when it ends and are known again afterwards."""
+    keeper = threading.Thread(target=_keep_firewall, args=[settings], daemon=True)
+    keeper.start()
     with open_server(settings) as server:
         server.serve_forever()
