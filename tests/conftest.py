@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ def artifacts() -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if ARTIFACTS.exists():
         terminalreporter.write_line(f"screenshots and logs of this run: {ARTIFACTS}")
+
+
+def pytest_unconfigure() -> None:
+    """Let pytest's summary be the last line: DuckDB's binding complains as Python ends."""
+    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 
 @pytest.fixture(scope="session")

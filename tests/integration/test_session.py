@@ -11,6 +11,7 @@ from support.engine import Engine
 from support.install import Install
 from support.person import Person
 from support.referee import Referee
+from support.settings import LAST_DEVICE
 from support.waiting import eventually
 
 SignIn = Callable[[str], Person]
@@ -91,9 +92,9 @@ def test_a_slice_of_a_real_gpu_reaches_the_engine_as_a_device(
     container = engine.session_of(anna.name)
     verdict = next(v for v in referee.verdicts() if v.container == container.id)
     assert verdict.refusal == ""
-    assert len(verdict.devices) == 1
+    assert verdict.devices == (LAST_DEVICE,)
     (lease,) = [lease for lease in books.leases(anna.name) if lease.state == "live"]
-    assert lease.profile == "2g.10gb"
+    assert lease.profile == "2g.12gb"
 
 
 def test_two_people_of_one_name_are_two_people(signed_in: SignIn) -> None:

@@ -40,8 +40,8 @@ class Engine:
 
     def has_container_of(self, person: str) -> bool:
         """Whether any container of this person is there, running or not."""
-        filters = {"label": f"labwerk.person={person}"}
-        return bool(self.client.containers.list(all=True, filters=filters))
+        label = f"labwerk.person={person}"
+        return bool(self.client.containers.list(all=True, filters={"label": label}))
 
     def session_of(self, person: str) -> Container:
         """The one container of the person with this hub user name."""
@@ -51,8 +51,8 @@ class Engine:
     def runs(self, person: str, since: float) -> list[Run]:
         """Every run of the person's containers since then, from the engine's event log."""
         events = self.client.events(
-            since=f"{since:.6f}",
-            until=f"{time.time():.6f}",
+            since=int(since),
+            until=int(time.time()) + 1,
             decode=True,
             filters={"type": "container", "label": f"labwerk.person={person}"},
         )
@@ -60,6 +60,8 @@ class Engine:
         for event in events:
             session = event["Actor"]["Attributes"]["labwerk.session"]
             at = event["timeNano"] / 1e9
+            if at < since:  # the engine is asked in whole seconds
+                continue
             if event["Action"] == "start":
                 open_runs[session] = Run(session, at, None)
             elif event["Action"] == "die" and session in open_runs:

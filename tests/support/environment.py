@@ -17,14 +17,15 @@ LOCK = REPOSITORY / "requirements-dev.lock"
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-#: A program that the engine parts call, and the Debian package that brings it.
+#: A program that the engine parts call, and the Debian packages that bring it; without
+#: a font, Chromium's pictures show boxes in place of letters.
 PROGRAMS = {
     "dockerd": "docker.io",
     "iptables": "iptables",
     "ip": "iproute2",
     "slirp4netns": "slirp4netns",
     "mmdebstrap": "mmdebstrap",
-    "chromium": "chromium",
+    "chromium": "chromium fonts-dejavu-core",
     "git": "git",
 }
 
@@ -71,10 +72,12 @@ def _ensure_programs(quiet: bool) -> None:
     if os.geteuid() != 0:
         raise CannotTestError("these parts start a container engine: run them as root")
     search = variables()["PATH"]
-    missing = [package for name, package in PROGRAMS.items() if not shutil.which(name, path=search)]
+    missing = [
+        packages for name, packages in PROGRAMS.items() if not shutil.which(name, path=search)
+    ]
     if missing:
         with step(f"install {' '.join(missing)}", quiet):
-            _install(missing)
+            _install(" ".join(missing).split())
 
 
 def _install(packages: list[str]) -> None:

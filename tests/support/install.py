@@ -112,6 +112,7 @@ class Install:
 def fresh_state(name: str) -> Path:
     """An empty state folder whose packages, if an earlier run fetched them, are kept."""
     state = cache() / name
+    _unmount_below(state)
     if state.exists():
         for entry in state.iterdir():
             if entry.name in _KEPT:
@@ -121,3 +122,11 @@ def fresh_state(name: str) -> Path:
             else:
                 entry.unlink()
     return state
+
+
+def _unmount_below(folder: Path) -> None:
+    """Undo the mounts of a run that was killed; the innermost come first."""
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in reversed(points):
+        if Path(point).is_relative_to(folder):
+            subprocess.run(["umount", point], check=True)

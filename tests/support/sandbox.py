@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,7 +132,8 @@ def _way_out(network: Path) -> Iterator[None]:
 @contextmanager
 def _engine(network: Path) -> Iterator[Sandbox]:
     data, socket = environment.cache() / "engine", RUN / "docker.sock"
-    (RUN / "referee").mkdir(exist_ok=True)
+    shutil.rmtree(RUN / "referee", ignore_errors=True)  # another run's verdicts
+    (RUN / "referee").mkdir()
     command = [
         *("nsenter", f"--net={network}", "--", "dockerd", "--live-restore"),
         *(f"--data-root={data}", f"--exec-root={RUN}/exec", f"--pidfile={RUN}/docker.pid"),

@@ -11,23 +11,30 @@ from support.referee import Device
 
 SHIPPED = REPOSITORY / "hub_config" / "labwerk.toml"
 
-#: One GPU is declared as real, with a device name for each slice of its layout: the engine
-#: is then asked for devices and the referee judges every start. Its driver is nowhere, so
-#: nothing may be computed on it; the other two GPUs stay simulated as shipped.
-REAL_GPU = "sim-a100"
+#: A fourth GPU, declared as real, with a device name for each slice of its layout: the
+#: engine is then asked for devices and the referee judges every start. Its driver is
+#: nowhere, so nothing can be computed on it. The demo's three stay as they are shipped.
+REAL_GPU = "real-a30"
 _DEVICE = "MIG-5d1f9c1e-0000-4000-8000-00000000000{}"
 DEVICES = {
-    _DEVICE.format(0): Device(REAL_GPU, (0, 1, 2, 3)),
-    _DEVICE.format(1): Device(REAL_GPU, (4, 5)),
-    _DEVICE.format(2): Device(REAL_GPU, (6,)),
+    _DEVICE.format(0): Device(REAL_GPU, (0, 1)),
+    _DEVICE.format(1): Device(REAL_GPU, (2,)),
+    _DEVICE.format(2): Device(REAL_GPU, (3,)),
 }
+#: The device behind the flavour `single`, which only one slice of the whole pool serves:
+#: two people can race for it.
+LAST_DEVICE = _DEVICE.format(0)
+_MORE = f"""
+[[gpus]]
+name = "{REAL_GPU}"
+model = "A30-24GB"
+layout = ["2g.12gb@0", "1g.6gb@2", "1g.6gb@3"]
+devices = [{", ".join(f'"{device}"' for device in DEVICES)}]
 
-#: A flavour that only one slice of the whole pool serves, so that two people can race for it.
-LAST_SLICE = """
 [[flavours]]
 name = "single"
 title = "The one slice"
-slices = { "A100-40GB" = "2g.10gb" }
+slices = {{ "A30-24GB" = "2g.12gb" }}
 cpus = 1.0
 memory_gib = 2
 longest_hours = 1
@@ -52,7 +59,7 @@ def settings_text(state: Path, **values: str | int) -> str:
     }
     text = replaced(SHIPPED.read_text(encoding="utf-8"), moved | _dotted(values))
     text = text.replace('files = ["datasets/', f'files = ["{SHIPPED.parent}/datasets/')
-    return _with_real_gpu(text) + LAST_SLICE
+    return text + _MORE
 
 
 def replaced(text: str, values: Mapping[str, str | int]) -> str:
@@ -71,10 +78,3 @@ def replaced(text: str, values: Mapping[str, str | int]) -> str:
 
 def _dotted(values: Mapping[str, str | int]) -> dict[str, str | int]:
     return {name.replace("__", "."): value for name, value in values.items()}
-
-
-def _with_real_gpu(text: str) -> str:
-    start = text.index(f'name = "{REAL_GPU}"')
-    devices = ", ".join(f'"{name}"' for name in DEVICES)
-    real = f"simulated = false\ndevices = [{devices}]"
-    return text[:start] + text[start:].replace("simulated = true", real, 1)
