@@ -39,17 +39,22 @@ def main(arguments: list[str]) -> int:
     wanted, passed_on = _split(arguments)
     options = _parser().parse_args(wanted)
     try:
-        if options.part[:1] == ["bench"]:
-            return _bench(options.part[1:], as_json=options.json)
-        if options.part == ["shell"]:
-            return _in_sandbox([os.environ.get("SHELL", "/bin/bash")])
-        parts = options.part or list(PARTS)
-        if unknown := [part for part in parts if part not in PARTS]:
-            _parser().error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)} and bench")
-        return _pytest([part for part in PARTS if part in parts], passed_on)
+        with environment.alone():
+            return _run(options, passed_on)
     except environment.CannotTestError as error:
         print(f"tests: {error}", file=sys.stderr)
         return 2
+
+
+def _run(options: argparse.Namespace, passed_on: list[str]) -> int:
+    if options.part[:1] == ["bench"]:
+        return _bench(options.part[1:], as_json=options.json)
+    if options.part == ["shell"]:
+        return _in_sandbox([os.environ.get("SHELL", "/bin/bash")])
+    parts = options.part or list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        _parser().error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)} and bench")
+    return _pytest([part for part in PARTS if part in parts], passed_on)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
