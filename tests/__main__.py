@@ -39,8 +39,7 @@ def main(arguments: list[str]) -> int:
     wanted, passed_on = _split(arguments)
     options = _parser().parse_args(wanted)
     try:
-        with environment.alone():
-            return _run(options, passed_on)
+        return _run(options, passed_on)
     except environment.CannotTestError as error:
         print(f"tests: {error}", file=sys.stderr)
         return 2

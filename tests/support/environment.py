@@ -43,19 +43,6 @@ def cache() -> Path:
     return Path(home) / "labwerk-tests"
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Wait until no other run uses the cache: both would use one engine and one network."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("tests: another run is at work; waiting for it", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def variables() -> dict[str, str]:
     """The environment of everything the tests start.
 
@@ -105,21 +92,36 @@ def _install(packages: list[str]) -> None:
 def _ensure_python(quiet: bool) -> Path:
     content = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
     place = cache() / f"python-{content}"
-    python = place / "bin" / "python"
     complete = place / ".complete"
-    if complete.exists():
-        return python
-    with step(f"make the test environment in {place}", quiet):
-        shutil.rmtree(place, ignore_errors=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _make_environment(place)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*install, "--require-hashes", "-r", str(LOCK)], variables())
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "python.lock").open("w") as lock:
+        # Two runs may want the same environment; one makes it, the other waits.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            with step(f"make the test environment in {place}", quiet):
+                _make_environment(place)
+            complete.touch()
+            _remove_unused(keep=place)
         complete.touch()
-    return python
+    return place / "bin" / "python"
 
 
 def _make_environment(place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    _make_venv(place)
+    install = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    options = ["--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)]
+    _run([*install, *options], variables())
+
+
+def _remove_unused(keep: Path) -> None:
+    """Environments of other lock files that no run used for two weeks."""
+    for other in cache().glob("python-*/.complete"):
+        if other.parent != keep and time.time() - other.stat().st_mtime > 14 * 86400:
+            shutil.rmtree(other.parent)
+
+
+def _make_venv(place: Path) -> None:
     try:
         import ensurepip  # noqa: F401  (Debian's Python may come without it)
     except ImportError:

@@ -61,7 +61,10 @@ class Sandbox:
 
 @contextmanager
 def opened(*, quiet: bool = False) -> Iterator[Sandbox]:
-    """Open the sandbox; only one exists on a machine at a time, others wait."""
+    """Open the sandbox; only one exists on a machine at a time, others wait.
+
+    Two would share an engine's images and the state folders of the tests' installs.
+    """
     RUN.mkdir(mode=0o711, parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, _interrupted)
     with ExitStack() as stack:
