@@ -49,6 +49,7 @@ def _run(options: argparse.Namespace, passed_on: list[str]) -> int:
     if options.part[:1] == ["bench"]:
         return _bench(options.part[1:], as_json=options.json)
     if options.part == ["shell"]:
+        print("pytest is", environment.ensure(with_engine=True), "-m pytest")
         return _in_sandbox([os.environ.get("SHELL", "/bin/bash")])
     parts = options.part or list(PARTS)
     if unknown := [part for part in parts if part not in PARTS]:
