@@ -42,12 +42,13 @@ longest_hours = 1
 
 
 def settings_text(state: Path, **values: str | int) -> str:
-    """The shipped settings with another state folder, other ports, bridge and network.
+    """The shipped settings with another state folder, user, ports, bridge and network.
 
     None of them is the shipped one: whoever relies on a default is found out.
     """
     moved: dict[str, str | int] = {
         "machine.state": str(state),
+        "machine.user": "labwerk-t",
         "network.public_port": 18000,
         "network.proxy_api_port": 18001,
         "network.hub_port": 18081,
