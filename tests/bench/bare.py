@@ -53,6 +53,8 @@ class Bare:
     """Starts of the one container spec, without a hub."""
 
     client: docker.APIClient
+    #: Made beforehand: what it costs to make is no part of a start.
+    http: httpx.Client
     arguments: dict[str, Any]
     prefix: str
 
@@ -64,10 +66,21 @@ class Bare:
             self.client.start(container)
             networks = self.client.inspect_container(container)["NetworkSettings"]["Networks"]
             url = f"http://{networks[_NETWORK]['IPAddress']}:8888{self.prefix}api"
-            _wait_for(url, clicked + 120)
+            self._wait_for(url, clicked + 120)
             return time.monotonic() - clicked
         finally:
             self.client.remove_container(container, force=True, v=True)
+
+    def _wait_for(self, url: str, deadline: float) -> None:
+        while True:
+            try:
+                if self.http.get(url).status_code == httpx.codes.OK:
+                    return
+            except httpx.HTTPError:
+                pass
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{url} did not answer")
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -87,7 +100,8 @@ def bare_start(client: docker.APIClient, session: str, folder: Path) -> Iterator
     thread.start()
     try:
         arguments = _arguments(seen, environment, folder)
-        yield Bare(client, arguments, environment["JUPYTERHUB_SERVICE_PREFIX"])
+        with httpx.Client(timeout=5) as http:
+            yield Bare(client, http, arguments, environment["JUPYTERHUB_SERVICE_PREFIX"])
     finally:
         server.shutdown()
         thread.join()
@@ -116,16 +130,3 @@ def _arguments(seen: Mapping[str, Any], environment: dict[str, str], data: Path)
         # label says that the container is a session.
         "host_config": {**host, "NetworkMode": _NETWORK, "Mounts": mounts},
     }
-
-
-def _wait_for(url: str, deadline: float) -> None:
-    with httpx.Client(timeout=5) as http:
-        while True:
-            try:
-                if http.get(url).status_code == httpx.codes.OK:
-                    return
-            except httpx.HTTPError:
-                pass
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{url} did not answer")
-            time.sleep(0.01)

@@ -92,9 +92,10 @@ def _rounds(engine: Engine, ours: Person, stock: StockPerson, folder: Path) -> M
         session = str(engine.session_of(ours.name).id)
         bare = stack.enter_context(bare_start(engine.client.api, session, folder))
         ours.stop()
+        http = stack.enter_context(httpx.Client(timeout=2))
 
         def start_ours() -> None:
-            with _first_answer(engine, ours) as answered:
+            with _first_answer(engine, http, ours) as answered:
                 started = ours.start(FLAVOUR)
             ours.stop()
             measured.ours.append(started.seconds)
@@ -118,28 +119,30 @@ def _rounds(engine: Engine, ours: Person, stock: StockPerson, folder: Path) -> M
 
 
 @contextmanager
-def _first_answer(engine: Engine, person: Person) -> Iterator[list[float]]:
+def _first_answer(engine: Engine, http: httpx.Client, person: Person) -> Iterator[list[float]]:
     """When the session's server first answered, seen beside the hub (``time.monotonic``)."""
     answered: list[float] = []
-    thread = threading.Thread(target=_watch, args=(engine.client.api, person.name, answered))
+    arguments = (engine.client.api, http, person.name, answered)
+    thread = threading.Thread(target=_watch, args=arguments)
     thread.start()
     yield answered
     thread.join(timeout=30)
 
 
-def _watch(client: docker.APIClient, person: str, answered: list[float]) -> None:
+def _watch(
+    client: docker.APIClient, http: httpx.Client, person: str, answered: list[float]
+) -> None:
     deadline = time.monotonic() + 120
     address = ""
-    with httpx.Client(timeout=2) as http:
-        while not answered and time.monotonic() < deadline:
-            try:
-                address = address or _address(client, person)
-                url = f"http://{address}:8888/user/{person}/api"
-                if address and http.get(url).status_code == httpx.codes.OK:
-                    answered.append(time.monotonic())
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.02)
+    while not answered and time.monotonic() < deadline:
+        try:
+            address = address or _address(client, person)
+            url = f"http://{address}:8888/user/{person}/api"
+            if address and http.get(url).status_code == httpx.codes.OK:
+                answered.append(time.monotonic())
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.02)
 
 
 def _address(client: docker.APIClient, person: str) -> str:
