@@ -13,7 +13,7 @@ from support.engine import Engine
 from support.environment import REPOSITORY, step
 from support.install import Install, fresh_state
 from support.referee import Referee
-from support.settings import DEVICES, settings_text
+from support.settings import DEVICES, PUBLIC_URL, settings_text
 
 ARTIFACTS = REPOSITORY / ".artifacts" / time.strftime("%Y-%m-%d-%H%M%S")
 
@@ -61,7 +61,7 @@ def labwerk(
     state = fresh_state("state")
     settings = artifacts / "labwerk.toml"
     settings.write_text(settings_text(state), encoding="utf-8")
-    install = Install(settings, state, "http://127.0.0.1:18000")
+    install = Install(settings, state, PUBLIC_URL)
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), step(f"\nup, logged in {state}/logs/up.log"):
         install.run("up", "--detach")

@@ -26,7 +26,7 @@ from support.install import Install, fresh_state
 from support.person import Person
 from support.plain_image import plain_image
 from support.referee import Referee
-from support.settings import DEVICES, settings_text
+from support.settings import DEVICES, PUBLIC_URL, settings_text
 
 from bench.bare import bare_start
 from bench.browser import seconds_to_shell
@@ -159,7 +159,7 @@ def _installed(folder: Path) -> Iterator[Install]:
     state = fresh_state("state")
     settings = folder / "labwerk.toml"
     settings.write_text(settings_text(state), encoding="utf-8")
-    install = Install(settings, state, "http://127.0.0.1:18000")
+    install = Install(settings, state, PUBLIC_URL)
     install.run("up", "--detach")
     try:
         yield install

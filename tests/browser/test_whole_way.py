@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
-from support.browser import PATIENCE, choose, keep, page_in, sign_in
+from support.browser import PATIENCE, PORTS, choose, keep, page_in, sign_in
 from support.install import Install
 from support.waiting import eventually
 
@@ -54,12 +54,11 @@ def page(browser: Browser, visit: Visit, artifacts: Path) -> Iterator[Page]:
 
 
 @pytest.fixture
-def strangers(page: Page, labwerk: Install) -> list[str]:
+def strangers(page: Page) -> list[str]:
     """Every address the browser asked that is neither the workbench nor its provider."""
     asked: list[str] = []
-    ours = re.compile(
-        rf"^(http|ws)://127\.0\.0\.1:(18000|19400)/|^(data|blob|about):|^{labwerk.url}"
-    )
+    hosts = "|".join(rf"127\.0\.0\.1:{port}" for port in PORTS)
+    ours = re.compile(rf"^(http|ws)://({hosts})/|^(data|blob|about):")
 
     def note(request: Request) -> None:
         if not ours.match(request.url):

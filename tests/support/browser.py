@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.environment import variables
+from support.own_network import own_network
+from support.settings import PROVIDER_PORT, PUBLIC_PORT
 
 #: Chromium as root in a container without a display, and without calls of its own home.
 _FLAGS = (
@@ -24,21 +27,27 @@ _FLAGS = (
 )
 #: What shows when JupyterLab is there to be used.
 SHELL = ".jp-LabShell"
+#: Where the tests' install and its provider listen.
+PORTS = (PUBLIC_PORT, PROVIDER_PORT)
 #: Milliseconds a step may take on a machine with two busy cores.
 PATIENCE = 90_000
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A Chromium that runs while this is open."""
+def chromium(ports: Sequence[int] = PORTS) -> Iterator[Browser]:
+    """A Chromium that runs while this is open; it reaches ``ports`` of 127.0.0.1, no more."""
     program = shutil.which("chromium", path=variables()["PATH"])
     assert program, "chromium is missing: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with tempfile.TemporaryDirectory() as folder, own_network(Path(folder), ports) as network:
+        inside = Path(folder) / "chromium"
+        inside.write_text(f'#!/bin/sh\nexec nsenter --net={network} -- {program} "$@"\n')
+        inside.chmod(0o700)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=inside, args=list(_FLAGS))
+            try:
+                yield browser
+            finally:
+                browser.close()
 
 
 @contextmanager

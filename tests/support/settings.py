@@ -9,6 +9,9 @@ from pathlib import Path
 from support.environment import REPOSITORY
 from support.referee import Device
 
+PUBLIC_PORT = 18000
+PUBLIC_URL = f"http://127.0.0.1:{PUBLIC_PORT}"
+PROVIDER_PORT = 19400
 SHIPPED = REPOSITORY / "hub_config" / "labwerk.toml"
 
 #: A fourth GPU, declared as real, with a device name for each slice of its layout: the
@@ -49,11 +52,11 @@ def settings_text(state: Path, **values: str | int) -> str:
     moved: dict[str, str | int] = {
         "machine.state": str(state),
         "machine.user": "labwerk-t",
-        "network.public_port": 18000,
+        "network.public_port": PUBLIC_PORT,
         "network.proxy_api_port": 18001,
         "network.hub_port": 18081,
         "network.service_port": 18082,
-        "network.provider_port": 19400,
+        "network.provider_port": PROVIDER_PORT,
         "network.bridge": "labwerk-t",
         "network.subnet": "10.214.0.0/24",
         "sessions.metering_period": 5,
