@@ -117,7 +117,9 @@ def _way_out(network: Path) -> Iterator[None]:
     command = ["slirp4netns", "--netns-type=path", "--configure", "--mtu=65520"]
     command += ["--disable-host-loopback", f"--ready-fd={signalled}", str(network), "tap0"]
     with (RUN / "slirp4netns.log").open("w") as log:
-        process = subprocess.Popen(command, pass_fds=[signalled], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, pass_fds=[signalled], stdout=log, stderr=log, start_new_session=True
+        )
     (RUN / "slirp4netns.pid").write_text(str(process.pid))
     os.close(signalled)
     try:
@@ -150,7 +152,10 @@ def _engine(network: Path) -> Iterator[Sandbox]:
     variables["PATH"] = f"{_SUPPORT}:{python}:{variables['PATH']}"
     log_file = RUN / "dockerd.log"
     with log_file.open("w") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+        # Ctrl-C is for the tests, which clean up with the engine's help.
+        process = subprocess.Popen(
+            command, env=variables, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         _wait_for_engine(socket, process, log_file)
         engine_api.empty(socket)
@@ -164,6 +169,8 @@ def _engine(network: Path) -> Iterator[Sandbox]:
             engine_api.empty(socket)
         process.terminate()
         process.wait(timeout=60)
+        # With live-restore the engine leaves its data mounted onto itself.
+        subprocess.run(["umount", "--quiet", str(data)], check=False)
 
 
 def _wait_for_engine(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
