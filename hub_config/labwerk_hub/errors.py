@@ -52,3 +52,21 @@ class StorageError(LabwerkError):
     """A home, project folder or dataset could not be prepared by the root helper."""
 
     code = "storage"
+
+
+class GpuDriverError(LabwerkError):
+    """The GPU driver cannot be read, or did not do what it was asked."""
+
+    code = "gpu-driver"
+
+
+class GpuBusyError(LabwerkError):
+    """A process still lives in an instance that is to be destroyed."""
+
+    code = "gpu-busy"
+
+
+class GpuFaultError(LabwerkError):
+    """The GPU is gone or broken."""
+
+    code = "gpu-fault"

@@ -9,8 +9,9 @@ start and size count memory units, not compute slices.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 #: The unit of account: a tick is one second of 1/24 of a GPU. 24 is a multiple of the
 #: 4, 8 and 12 memory units that models have, so every slice's rate is an integer.
@@ -80,23 +81,40 @@ class Slice:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as found or declared, with the slices its layout offers.
+    """A GPU as found or declared, and how it is handed out.
 
-    ``devices`` names each slice's device to the engine, by the slice's label; a
-    simulated GPU has none. ``weight`` multiplies its ticks.
+    ``slices`` is its fixed layout. A ``dynamic`` GPU has none: any legal instance may be
+    made in its free units, and ``instances`` are those that the driver has now. A GPU that
+    is shared in time has a model of :func:`shared_model`, whose units are its shares.
+    ``devices`` names the engine's device of a slice or an instance, by its label; a
+    simulated GPU has none. ``weight`` multiplies its ticks. ``fault`` says why nothing can
+    be placed on it (None: it is well); ``mps`` is the folder of a running MPS daemon.
     """
 
     name: str
     model: Model
     simulated: bool
-    slices: tuple[Slice, ...]
+    slices: tuple[Slice, ...] = ()
     weight: int = 1
     driver: str = "nvidia"
     devices: Mapping[str, str] = field(default_factory=dict)
+    dynamic: bool = False
+    instances: tuple[Slice, ...] = ()
+    fault: str | None = None
+    mps: str = ""
+
+    def candidates(self, profile: str) -> tuple[Slice, ...]:
+        """Every place that a slice of ``profile`` can have on this GPU, held or not."""
+        if not self.dynamic:
+            return tuple(slice_ for slice_ in self.slices if slice_.profile == profile)
+        if profile not in self.model.profiles:
+            return ()  # a GPU in MIG mode cannot be handed out undivided
+        found = self.model.profiles[profile]
+        return tuple(Slice(self.name, profile, start, found.size) for start in found.starts)
 
     def ticks_per_second(self, slice_: Slice) -> int:
-        """What a second of the slice costs: 24·u/n ticks times the GPU's weight."""
-        return TICKS_PER_GPU_SECOND * slice_.size // self.model.units * self.weight
+        """What a second of the slice costs: 24·u/n ticks, rounded up, times the weight."""
+        return -(-TICKS_PER_GPU_SECOND * slice_.size // self.model.units) * self.weight
 
 
 @dataclass(frozen=True)
@@ -105,21 +123,33 @@ class Inventory:
 
     gpus: tuple[Gpu, ...]
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Gpu]:
+        """The GPUs by their names."""
+        return {gpu.name: gpu for gpu in self.gpus}
+
     def gpu(self, name: str) -> Gpu:
         """The GPU called ``name``; KeyError if it is gone."""
-        for gpu in self.gpus:
-            if gpu.name == name:
-                return gpu
-        raise KeyError(name)
+        return self.by_name[name]
 
-    def matching(self, profiles: Mapping[str, str]) -> list[tuple[Gpu, Slice]]:
-        """Every slice that serves ``profiles`` (model → profile), free or not."""
+    def matching(self, profiles: Mapping[str, str]) -> list[Gpu]:
+        """The GPUs that are well and can be cut into what ``profiles`` (model → profile) asks."""
         return [
-            (gpu, slice_)
+            gpu
             for gpu in self.gpus
-            for slice_ in gpu.slices
-            if profiles.get(gpu.model.name) == slice_.profile
+            if gpu.fault is None
+            and (profile := profiles.get(gpu.model.name))
+            and gpu.candidates(profile)
         ]
+
+
+def shared_model(model: Model, shares: int) -> Model:
+    """``model`` shared in time by ``shares`` sessions: its units are the shares.
+
+    Nothing keeps the sharers' memory apart, so a share's memory is not known.
+    """
+    profile = Profile(f"shared-{shares}", 1, tuple(range(shares)), shares, compute_slices=0)
+    return Model(model.name, shares, {profile.name: profile})
 
 
 def illegal(model: Model, slices: Sequence[Slice]) -> str | None:
@@ -158,28 +188,3 @@ def _over_a_limit(model: Model, profiles: Sequence[Profile]) -> str | None:
         if sum(profile.engines.get(engine, 0) for profile in profiles) > total:
             return f"the slices need more than the {total} {engine} engines there are"
     return None
-
-
-def free_slices(
-    inventory: Inventory, profiles: Mapping[str, str], held: Iterable[Slice]
-) -> list[tuple[Gpu, Slice]]:
-    """The slices that serve ``profiles`` and share no unit with a held one.
-
-    Tightest GPU first, so that large slices stay whole where they can; then by name and
-    start, so that the same state always gives the same answer.
-    """
-    masks: dict[str, int] = {}
-    for slice_ in held:
-        masks[slice_.gpu] = masks.get(slice_.gpu, 0) | slice_.mask
-    free = [
-        (gpu, slice_)
-        for gpu, slice_ in inventory.matching(profiles)
-        if not masks.get(gpu.name, 0) & slice_.mask
-    ]
-
-    def order(candidate: tuple[Gpu, Slice]) -> tuple[float, str, int]:
-        gpu, slice_ = candidate
-        unheld = gpu.model.units - masks.get(gpu.name, 0).bit_count()
-        return (unheld / gpu.model.units, gpu.name, slice_.start)
-
-    return sorted(free, key=order)
