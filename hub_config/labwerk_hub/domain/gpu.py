@@ -47,6 +47,11 @@ class Model:
     profiles: Mapping[str, Profile]
     engine_totals: Mapping[str, int] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(
+            (self.name, self.units)
+        )  # its mappings have no hash; equal models have equal ones
+
     def profile(self, name: str) -> Profile:
         """The profile called ``name``; ``whole`` is the undivided GPU. KeyError if unknown."""
         if name == WHOLE:
