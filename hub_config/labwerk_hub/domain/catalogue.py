@@ -15,7 +15,9 @@ class Flavour:
     """What people choose: a kind of slice, or none, with CPU and memory.
 
     ``slices`` maps a GPU model to the profile that serves the flavour; empty for a
-    flavour without a GPU, whose seconds cost ``ticks`` each.
+    flavour without a GPU, whose seconds cost ``ticks`` each. A session first ends after
+    ``default_hours`` (0: the longest), and is stopped when nothing ran in it for
+    ``idle_minutes`` (0: never).
     """
 
     name: str
@@ -25,6 +27,8 @@ class Flavour:
     longest_hours: int
     slices: Mapping[str, str] = field(default_factory=dict)
     ticks: int = 0
+    default_hours: int = 0
+    idle_minutes: int = 0
 
     @property
     def needs_gpu(self) -> bool:

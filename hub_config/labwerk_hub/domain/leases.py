@@ -30,6 +30,8 @@ class EndReason(StrEnum):
     LOST = "lost"
     ORPHANED = "orphaned"
     TIME_UP = "time-up"
+    IDLE = "idle"
+    NOT_COLLECTED = "not-collected"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Lease:
     """A session's hold on a slice (or on none) until ``ends_ms``.
 
     ``ticks_per_second`` is what a second costs; ``metered_to_ms`` is up to where it has
-    been charged.
+    been charged. The end may be moved, up to ``longest_ms``. ``stopping`` says why the
+    service has asked for its stop.
     """
 
     session: str
@@ -50,10 +53,12 @@ class Lease:
     state: LeaseState
     intended_ms: int
     ends_ms: int
+    longest_ms: int
     started_ms: int | None = None
     metered_to_ms: int | None = None
     ended_ms: int | None = None
     end_reason: EndReason | None = None
+    stopping: EndReason | None = None
 
     def held_ticks(self) -> int:
         """What this lease may still use until its end."""

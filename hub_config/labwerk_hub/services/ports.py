@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,15 @@ from zoneinfo import ZoneInfo
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.catalogue import Catalogue, Dataset
 from labwerk_hub.domain.container import Limits
-from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.ledger import Entry, period_end, period_of
 from labwerk_hub.domain.metering import Calendar, Usage
 from labwerk_hub.domain.people import Identity, Person
+from labwerk_hub.domain.reservations import Reservation
+from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.domain.waiting import Ticket, TicketState
 
 
 class ContainerState(StrEnum):
@@ -62,12 +66,45 @@ class Engine(Protocol):
     def has_image(self, tag: str) -> bool:
         """Whether the engine holds the image."""
 
+    def cpu_ns(self, session: str) -> int | None:
+        """Processor time the session has used since its start; None if it does not run."""
 
-class InventoryReader(Protocol):
-    """Where GPUs come from: a driver, or the settings."""
+    def devices(self, session: str) -> frozenset[str] | None:
+        """The GPU devices (``MIG-…`` or ``GPU-…``) seen inside; None if that cannot be told."""
 
-    def read(self) -> Inventory:
-        """The GPUs and their slices as they are now."""
+
+@dataclass(frozen=True)
+class SliceUse:
+    """How busy a slice is; None where that cannot be measured, ``utilisation`` a share of one."""
+
+    memory_used_mib: int | None = None
+    processes: int | None = None
+    utilisation: float | None = None
+
+
+class Gpus(Protocol):
+    """Where GPUs come from (a driver, or the settings), and who cuts dynamic ones.
+
+    Every method raises GpuDriverError if the driver cannot be read or refuses.
+    """
+
+    def read(self, fresh: bool = False) -> Inventory:
+        """The GPUs as they are now; an answer may be a second old unless ``fresh``."""
+
+    def prepare(self, slice_: Slice) -> str | None:
+        """The engine's device for ``slice_``, made if its GPU is dynamic; None if simulated.
+
+        Raises GpuFaultError if the GPU is gone or broken.
+        """
+
+    def release(self, slice_: Slice) -> None:
+        """Destroy the instance on a dynamic GPU; nothing if it is gone, or not dynamic.
+
+        Raises GpuBusyError while a process lives in it.
+        """
+
+    def use(self, slice_: Slice) -> SliceUse:
+        """How busy the slice is now."""
 
 
 class Storage(Protocol):
@@ -123,6 +160,9 @@ class Leases(Protocol):
     def unended(self) -> list[Lease]:
         """All intended and live leases."""
 
+    def holding(self) -> list[Lease]:
+        """All leases that hold units: those, and ended ones not yet given back."""
+
     def unended_of(self, person: str) -> list[Lease]:
         """A person's intended and live leases."""
 
@@ -132,8 +172,90 @@ class Leases(Protocol):
     def set_metered(self, session: str, metered_to_ms: int) -> None:
         """Charged up to ``metered_to_ms``."""
 
+    def set_ends(self, session: str, ends_ms: int) -> None:
+        """Its end is moved."""
+
+    def set_intended(self, session: str, intended_ms: int) -> None:
+        """What was kept for somebody is being started only now."""
+
+    def set_stopping(self, session: str, reason: EndReason) -> None:
+        """Its stop has been asked for; the reason is kept for the end."""
+
     def set_ended(self, session: str, ended_ms: int, reason: EndReason) -> None:
-        """Over; its units are free."""
+        """Over; its units are held until they are given back."""
+
+    def give_back(self, session: str) -> None:
+        """Its units are free."""
+
+    def last_ended_of(self, person: str) -> Lease | None:
+        """The lease of the person's that ended last."""
+
+    def flavours_since(self, since_ms: int) -> Mapping[str, int]:
+        """How many leases of each flavour were taken since then."""
+
+    def durations_since(self, since_ms: int) -> Mapping[str, list[int]]:
+        """Milliseconds that the sessions ran which ended since then, by flavour."""
+
+    def used_by_day(self, since_ms: int) -> Mapping[tuple[str, int], int]:
+        """Ticks by institution and day (since 1970, of the last metering) since then."""
+
+
+class Tickets(Protocol):
+    """The waiting list. A person has one open ticket at most: the table says so."""
+
+    def add(self, ticket: Ticket) -> None:
+        """A new ticket."""
+
+    def open(self) -> list[Ticket]:
+        """All waiting and called tickets, oldest first."""
+
+    def open_of(self, person: str) -> Ticket | None:
+        """The person's waiting or called ticket."""
+
+    def set_called(self, ticket: str, session: str, called_ms: int, held_until_ms: int) -> None:
+        """A lease was taken for it and is kept until ``held_until_ms``."""
+
+    def set_ended(self, ticket: str, state: TicketState, ended_ms: int) -> None:
+        """Started, left, missed or refused."""
+
+    def of_session(self, session: str) -> Ticket | None:
+        """The ticket that a session came from."""
+
+
+class Activities(Protocol):
+    """What is known of running sessions' activity."""
+
+    def get(self, session: str) -> Activity | None:
+        """One session's; None if nothing is known yet."""
+
+    def put(self, activity: Activity) -> None:
+        """Keep what is known now."""
+
+    def forget(self, session: str) -> None:
+        """The session has ended."""
+
+
+class Reservations(Protocol):
+    """Capacity kept for groups."""
+
+    def add(self, reservation: Reservation) -> None:
+        """A new reservation with its slices."""
+
+    def current(self, now_ms: int) -> list[Reservation]:
+        """Those that are not over and not cancelled, the earliest first."""
+
+    def cancel(self, identifier: str, now_ms: int) -> bool:
+        """Give it up; whether there was such a one."""
+
+
+class Outcomes(Protocol):
+    """How many starts were granted, had to wait, or were refused, by reason."""
+
+    def count(self, outcome: str) -> None:
+        """One more."""
+
+    def all(self) -> Mapping[str, int]:
+        """All of them since the beginning."""
 
 
 class Ledger(Protocol):
@@ -161,6 +283,22 @@ class Transaction(Protocol):
     def ledger(self) -> Ledger:
         """The ledger."""
 
+    @property
+    def tickets(self) -> Tickets:
+        """The waiting list."""
+
+    @property
+    def activities(self) -> Activities:
+        """What is known of sessions' activity."""
+
+    @property
+    def reservations(self) -> Reservations:
+        """Capacity kept for groups."""
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Counters of starts."""
+
 
 class Database(Protocol):
     """Labwerk's database; raises DatabaseError with what to do."""
@@ -173,6 +311,16 @@ class Database(Protocol):
 
 
 @dataclass(frozen=True)
+class WaitingPolicy:
+    """How people wait: how long a slice is kept on arrival, when age wins, what "lately" is."""
+
+    enabled: bool = True
+    hold_seconds: int = 300
+    patience_seconds: int = 4 * 3600
+    memory_days: int = 7
+
+
+@dataclass(frozen=True)
 class Policy:
     """Values of the settings that services go by."""
 
@@ -182,6 +330,9 @@ class Policy:
     service_url: str
     limits: Limits
     language: str
+    rules: tuple[SessionRule, ...] = ()
+    idle_warning_seconds: int = 600
+    waiting: WaitingPolicy = WaitingPolicy()
 
     @property
     def calendar(self) -> Calendar:
@@ -200,7 +351,7 @@ class Workbench:
     policy: Policy
     database: Database
     engine: Engine
-    inventory: InventoryReader
+    inventory: Gpus
     storage: Storage
     clock: Callable[[], datetime]
 

@@ -17,9 +17,12 @@ from sqlalchemy.exc import DatabaseError as SqlError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from labwerk_hub.adapters.sql.activities import SqlActivities, SqlOutcomes
 from labwerk_hub.adapters.sql.leases import SqlLeases
 from labwerk_hub.adapters.sql.ledger import SqlLedger
 from labwerk_hub.adapters.sql.people import SqlPeople
+from labwerk_hub.adapters.sql.reservations import SqlReservations
+from labwerk_hub.adapters.sql.tickets import SqlTickets
 from labwerk_hub.errors import DatabaseError
 
 #: Milliseconds a writer waits for another before it gives up.
@@ -47,6 +50,26 @@ class SqlTransaction:
     def ledger(self) -> SqlLedger:
         """The ledger."""
         return SqlLedger(self.connection)
+
+    @cached_property
+    def tickets(self) -> SqlTickets:
+        """The waiting list."""
+        return SqlTickets(self.connection)
+
+    @cached_property
+    def activities(self) -> SqlActivities:
+        """What is known of sessions' activity."""
+        return SqlActivities(self.connection)
+
+    @cached_property
+    def reservations(self) -> SqlReservations:
+        """Capacity kept for groups."""
+        return SqlReservations(self.connection)
+
+    @cached_property
+    def outcomes(self) -> SqlOutcomes:
+        """Counters of starts."""
+        return SqlOutcomes(self.connection)
 
 
 class SqlDatabase:

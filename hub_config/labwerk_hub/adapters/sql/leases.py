@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import held_units, leases
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
+
+_DAY_MS = 24 * 3600 * 1000
 
 
 class SqlLeases:
@@ -33,6 +35,7 @@ class SqlLeases:
                 state=lease.state.value,
                 intended_ms=lease.intended_ms,
                 ends_ms=lease.ends_ms,
+                longest_ms=lease.longest_ms,
             )
         )
         if slice_ is not None:
@@ -51,6 +54,11 @@ class SqlLeases:
         open_ = leases.c.state != LeaseState.ENDED.value
         return self._list(open_)
 
+    def holding(self) -> list[Lease]:
+        """All leases that hold units: those, and ended ones not yet given back."""
+        # By the units' own table: of ended leases there are ever more.
+        return self._list(leases.c.session.in_(select(held_units.c.session)))
+
     def unended_of(self, person: str) -> list[Lease]:
         """A person's intended and live leases."""
         return self._list((leases.c.state != LeaseState.ENDED.value) & (leases.c.person == person))
@@ -68,10 +76,71 @@ class SqlLeases:
         """Charged up to ``metered_to_ms``."""
         self._set(session, metered_to_ms=metered_to_ms)
 
+    def set_ends(self, session: str, ends_ms: int) -> None:
+        """Its end is moved."""
+        self._set(session, ends_ms=ends_ms)
+
+    def set_intended(self, session: str, intended_ms: int) -> None:
+        """What was kept for somebody is being started only now."""
+        self._set(session, intended_ms=intended_ms)
+
+    def set_stopping(self, session: str, reason: EndReason) -> None:
+        """Its stop has been asked for; the reason is kept for the end."""
+        self._set(session, stopping=reason.value)
+
     def set_ended(self, session: str, ended_ms: int, reason: EndReason) -> None:
-        """Over; its units are free."""
+        """Over; its units are held until they are given back."""
         self._set(session, state=LeaseState.ENDED.value, ended_ms=ended_ms, end_reason=reason.value)
+
+    def give_back(self, session: str) -> None:
+        """Its units are free."""
         self._connection.execute(delete(held_units).where(held_units.c.session == session))
+
+    def last_ended_of(self, person: str) -> Lease | None:
+        """The lease of the person's that ended last."""
+        query = (
+            select(leases)
+            .where((leases.c.person == person) & leases.c.ended_ms.is_not(None))
+            .order_by(leases.c.ended_ms.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).first()
+        return _lease(row) if row is not None else None
+
+    def flavours_since(self, since_ms: int) -> dict[str, int]:
+        """How many leases of each flavour were taken since then."""
+        query = (
+            select(leases.c.flavour, func.count())
+            .where(leases.c.intended_ms >= since_ms)
+            .group_by(leases.c.flavour)
+        )
+        return {flavour: int(count) for flavour, count in self._connection.execute(query)}
+
+    def durations_since(self, since_ms: int) -> dict[str, list[int]]:
+        """Milliseconds that the sessions ran which ended since then, by flavour."""
+        query = select(leases.c.flavour, leases.c.ended_ms - leases.c.started_ms).where(
+            (leases.c.ended_ms >= since_ms) & leases.c.started_ms.is_not(None)
+        )
+        found: dict[str, list[int]] = {}
+        for flavour, duration in self._connection.execute(query):
+            found.setdefault(flavour, []).append(int(duration))
+        return found
+
+    def used_by_day(self, since_ms: int) -> dict[tuple[str, int], int]:
+        """Ticks by institution and day (since 1970, of the last metering) since then."""
+        day = leases.c.metered_to_ms.op("/")(_DAY_MS)
+        ran = (leases.c.metered_to_ms - leases.c.started_ms) * leases.c.ticks_per_second
+        # Those that run, by the state's index, and those that ended lately, by the end's.
+        lately = (leases.c.state == LeaseState.LIVE.value) | (leases.c.ended_ms >= since_ms)
+        query = (
+            select(leases.c.institution, day.label("day"), func.sum(ran))
+            .where(lately & leases.c.metered_to_ms.is_not(None))
+            .group_by(leases.c.institution, day)
+        )
+        return {
+            (institution, int(number)): int(milliticks) // 1000
+            for institution, number, milliticks in self._connection.execute(query)
+        }
 
     def _set(self, session: str, **values: str | int) -> None:
         self._connection.execute(update(leases).where(leases.c.session == session).values(**values))
@@ -97,4 +166,6 @@ def _lease(row: Row[tuple[object, ...]]) -> Lease:
         metered_to_ms=row.metered_to_ms,
         ended_ms=row.ended_ms,
         end_reason=EndReason(row.end_reason) if row.end_reason else None,
+        longest_ms=row.longest_ms,
+        stopping=EndReason(row.stopping) if row.stopping else None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -66,12 +67,16 @@ leases = Table(
     Column("ends_ms", BigInteger, nullable=False),
     Column("started_ms", BigInteger),
     Column("metered_to_ms", BigInteger),
-    Column("ended_ms", BigInteger),
+    Column("ended_ms", BigInteger, index=True),
     Column("end_reason", String(16)),
+    Column("longest_ms", BigInteger, nullable=False, server_default="0"),
+    Column("stopping", String(16)),
+    Index("ix_leases_intended_ms", "intended_ms"),
 )
 
-#: The memory units that intended and live leases hold. Its primary key makes a unit
-#: held twice impossible, whatever the code above it does.
+#: The memory units that leases hold: intended and live ones, and ended ones whose instance
+#: on a dynamic GPU is still to be destroyed. Its primary key makes a unit held twice
+#: impossible, whatever the code above it does.
 held_units = Table(
     "held_units",
     metadata,
@@ -98,4 +103,79 @@ entries = Table(
     Column("period", String(16), nullable=False),
     Column("ticks", BigInteger, nullable=False),
     Index("ix_entries_account_period", "account", "period"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("person", String(96), ForeignKey("people.name"), nullable=False),
+    Column("institution", String(32), nullable=False),
+    Column("flavour", String(32), nullable=False),
+    Column("image", String(64), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("taken_ms", BigInteger, nullable=False),
+    Column("first_expected_ms", BigInteger),
+    Column("called_ms", BigInteger),
+    Column("held_until_ms", BigInteger),
+    Column("session", String(32), ForeignKey("leases.session"), index=True),
+    Column("ended_ms", BigInteger),
+)
+#: A person stands in line once.
+Index(
+    "uq_tickets_open",
+    tickets.c.person,
+    unique=True,
+    sqlite_where=tickets.c.ended_ms.is_(None),
+    postgresql_where=tickets.c.ended_ms.is_(None),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("flavour", String(32), nullable=False),
+    Column("group", Text, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False, index=True),
+    Column("release_after_ms", BigInteger, nullable=False),
+    Column("made_by", String(96), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("cancelled_ms", BigInteger),
+)
+
+reserved_slices = Table(
+    "reserved_slices",
+    metadata,
+    Column("reservation", String(16), ForeignKey("reservations.id"), primary_key=True),
+    Column("gpu", String(32), primary_key=True),
+    Column("start", Integer, primary_key=True, autoincrement=False),
+    Column("profile", String(32), nullable=False),
+    Column("size", Integer, nullable=False),
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("session", String(32), ForeignKey("leases.session"), primary_key=True),
+    Column("active_ms", BigInteger, nullable=False),
+    Column("reported_ms", BigInteger),
+    Column("kernels_busy", Integer),
+    Column("seen_ms", BigInteger),
+    Column("sampled_ms", BigInteger),
+    Column("cpu_ns", BigInteger),
+    Column("gpu_memory_mib", Integer),
+    Column("gpu_processes", Integer),
+    Column("gpu_utilisation", Float),
+    Column("warned_ms", BigInteger),
+)
+
+#: How many starts were granted, had to wait or were refused, by reason, since the beginning.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("outcome", String(32), primary_key=True),
+    Column("count", BigInteger, nullable=False),
 )

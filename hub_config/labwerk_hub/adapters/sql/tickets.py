@@ -1,0 +1,84 @@
+"""The waiting list."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+
+from labwerk_hub.adapters.sql.tables import tickets
+from labwerk_hub.domain.waiting import Ticket, TicketState
+
+
+class SqlTickets:
+    """The Tickets port within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, ticket: Ticket) -> None:
+        """A new ticket; the table refuses a person's second open one."""
+        self._connection.execute(
+            insert(tickets).values(
+                id=ticket.id,
+                person=ticket.person,
+                institution=ticket.institution,
+                flavour=ticket.flavour,
+                image=ticket.image,
+                language=ticket.language,
+                state=ticket.state.value,
+                taken_ms=ticket.taken_ms,
+                first_expected_ms=ticket.first_expected_ms,
+            )
+        )
+
+    def open(self) -> list[Ticket]:
+        """All waiting and called tickets, oldest first."""
+        return self._list(tickets.c.ended_ms.is_(None))
+
+    def open_of(self, person: str) -> Ticket | None:
+        """The person's waiting or called ticket."""
+        found = self._list((tickets.c.person == person) & tickets.c.ended_ms.is_(None))
+        return found[0] if found else None
+
+    def of_session(self, session: str) -> Ticket | None:
+        """The ticket that a session came from."""
+        found = self._list(tickets.c.session == session)
+        return found[0] if found else None
+
+    def set_called(self, ticket: str, session: str, called_ms: int, held_until_ms: int) -> None:
+        """A lease was taken for it and is kept until ``held_until_ms``."""
+        self._set(
+            ticket,
+            state=TicketState.CALLED.value,
+            session=session,
+            called_ms=called_ms,
+            held_until_ms=held_until_ms,
+        )
+
+    def set_ended(self, ticket: str, state: TicketState, ended_ms: int) -> None:
+        """Started, left, missed or refused."""
+        self._set(ticket, state=state.value, ended_ms=ended_ms)
+
+    def _set(self, ticket: str, **values: str | int) -> None:
+        self._connection.execute(update(tickets).where(tickets.c.id == ticket).values(**values))
+
+    def _list(self, condition: ColumnElement[bool]) -> list[Ticket]:
+        query = select(tickets).where(condition).order_by(tickets.c.taken_ms, tickets.c.id)
+        return [_ticket(row) for row in self._connection.execute(query)]
+
+
+def _ticket(row: Row[tuple[object, ...]]) -> Ticket:
+    return Ticket(
+        id=row.id,
+        person=row.person,
+        institution=row.institution,
+        flavour=row.flavour,
+        image=row.image,
+        language=row.language,
+        state=TicketState(row.state),
+        taken_ms=row.taken_ms,
+        first_expected_ms=row.first_expected_ms,
+        called_ms=row.called_ms,
+        held_until_ms=row.held_until_ms,
+        session=row.session,
+        ended_ms=row.ended_ms,
+    )
