@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.board import Holding
 from labwerk_hub.domain.catalogue import Catalogue, Dataset
 from labwerk_hub.domain.container import Limits
 from labwerk_hub.domain.gpu import Inventory, Slice
@@ -258,6 +259,19 @@ class Outcomes(Protocol):
         """All of them since the beginning."""
 
 
+class Holdings(Protocol):
+    """Who holds what, read for the board."""
+
+    def masks(self) -> Mapping[str, int]:
+        """The units that leases hold on each GPU, as bits; GPUs without any are left out."""
+
+    def on(self, gpus: Collection[str]) -> list[Holding]:
+        """The leases that hold units of ``gpus``, and whose they are."""
+
+    def sessions(self) -> Mapping[str, int]:
+        """How many leases of each flavour are intended or live."""
+
+
 class Ledger(Protocol):
     """The append-only ledger."""
 
@@ -298,6 +312,10 @@ class Transaction(Protocol):
     @property
     def outcomes(self) -> Outcomes:
         """Counters of starts."""
+
+    @property
+    def holdings(self) -> Holdings:
+        """Who holds what, for the board."""
 
 
 class Database(Protocol):

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from labwerk_hub.adapters.sql.activities import SqlActivities, SqlOutcomes
+from labwerk_hub.adapters.sql.holdings import SqlHoldings
 from labwerk_hub.adapters.sql.leases import SqlLeases
 from labwerk_hub.adapters.sql.ledger import SqlLedger
 from labwerk_hub.adapters.sql.people import SqlPeople
@@ -70,6 +71,11 @@ class SqlTransaction:
     def outcomes(self) -> SqlOutcomes:
         """Counters of starts."""
         return SqlOutcomes(self.connection)
+
+    @cached_property
+    def holdings(self) -> SqlHoldings:
+        """Who holds what, for the board."""
+        return SqlHoldings(self.connection)
 
 
 class SqlDatabase:

@@ -74,6 +74,14 @@ leases = Table(
     Index("ix_leases_intended_ms", "intended_ms"),
 )
 
+#: The board counts running sessions of a pool of any size, beside ever more ended ones.
+Index(
+    "ix_leases_open_flavour",
+    leases.c.flavour,
+    sqlite_where=leases.c.ended_ms.is_(None),
+    postgresql_where=leases.c.ended_ms.is_(None),
+)
+
 #: The memory units that leases hold: intended and live ones, and ended ones whose instance
 #: on a dynamic GPU is still to be destroyed. Its primary key makes a unit held twice
 #: impossible, whatever the code above it does.

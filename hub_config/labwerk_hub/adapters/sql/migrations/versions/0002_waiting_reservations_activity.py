@@ -22,6 +22,13 @@ def upgrade() -> None:
     op.execute("UPDATE leases SET longest_ms = ends_ms")
     op.create_index("ix_leases_ended_ms", "leases", ["ended_ms"])
     op.create_index("ix_leases_intended_ms", "leases", ["intended_ms"])
+    op.create_index(
+        "ix_leases_open_flavour",
+        "leases",
+        ["flavour"],
+        sqlite_where=sa.text("ended_ms IS NULL"),
+        postgresql_where=sa.text("ended_ms IS NULL"),
+    )
     op.create_table(
         "tickets",
         sa.Column("id", sa.String(length=32), nullable=False),
