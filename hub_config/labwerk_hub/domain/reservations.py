@@ -134,7 +134,7 @@ def _loss(slice_: Slice, inventory: Inventory) -> str | None:
     if gpu is None:
         return f"there is no GPU {slice_.gpu} any more"
     if gpu.fault is not None:
-        return f"{slice_.gpu} has a fault: {gpu.fault}"
+        return f"{slice_.gpu} {gpu.fault}"
     if slice_ not in gpu.candidates(slice_.profile):
         return f"{slice_.gpu} cannot be cut into it any more"
     return None
