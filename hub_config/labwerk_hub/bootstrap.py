@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labwerk_hub.adapters.built_images import BuiltImages
-from labwerk_hub.adapters.declared import DeclaredInventory, declared_gpu
+from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
 from labwerk_hub.adapters.docker import DockerEngine
 from labwerk_hub.adapters.sql import SqlDatabase
 from labwerk_hub.adapters.storage import HelperStorage
@@ -26,7 +26,7 @@ from labwerk_hub.domain.container import CA_BUNDLE, Limits
 from labwerk_hub.domain.gpu import Gpu
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Institution
-from labwerk_hub.services.ports import Policy, Workbench
+from labwerk_hub.services.ports import Gpus, Policy, Workbench
 from labwerk_hub.settings import DatasetSettings, GpuSettings, Settings, load_settings
 
 SETTINGS_VARIABLE = "LABWERK_SETTINGS"
@@ -66,10 +66,15 @@ def workbench(settings: Settings) -> Workbench:
         ),
         database=SqlDatabase(database_url(settings), settings.machine.first_uid),
         engine=DockerEngine(instance(settings)),
-        inventory=DeclaredInventory([_gpu(gpu) for gpu in settings.gpus]),
+        inventory=gpus(settings),
         storage=HelperStorage(settings.machine.state, language=settings.machine.language),
         clock=lambda: datetime.now(UTC),
     )
+
+
+def gpus(settings: Settings) -> Gpus:
+    """The declared GPUs, and those of the driver where the settings say so."""
+    return DeclaredGpus([_gpu(gpu) for gpu in settings.gpus])
 
 
 def catalogue(settings: Settings) -> Catalogue:
@@ -119,9 +124,12 @@ def _gpu(gpu: GpuSettings) -> Gpu:
         gpu.model,
         gpu.layout,
         simulated=gpu.simulated,
+        dynamic=gpu.dynamic,
+        shares=gpu.shares,
         weight=gpu.weight,
         driver=gpu.driver,
         devices=gpu.devices,
+        mps=gpu.mps,
     )
 
 

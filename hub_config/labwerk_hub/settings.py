@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from labwerk_hub.adapters.declared import MOST_SHARES
 from labwerk_hub.domain.claims import ClaimMapping
 from labwerk_hub.domain.people import Role
 from labwerk_hub.domain.texts import Localized
@@ -32,6 +33,9 @@ Language = Literal["en", "de", "it", "fr"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=32)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Hours = Annotated[int, Field(ge=0)]
+#: Sessions that share a GPU in time; 1: nobody shares it.
+Shares = Annotated[int, Field(ge=1, le=MOST_SHARES)]
+Weight = Annotated[int, Field(ge=1, le=1000)]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]+([.-][0-9a-z]+)*$", max_length=32)]
 
 
@@ -53,6 +57,12 @@ def _network(value: str) -> str:
 def _subnet(value: str) -> str:
     if ipaddress.IPv4Network(value).prefixlen > _SMALLEST_SUBNET:
         raise ValueError(f"must have room for sessions: /{_SMALLEST_SUBNET} or larger")
+    return value
+
+
+def _absolute(value: str) -> str:
+    if value and not value.startswith("/"):
+        raise ValueError("must be a full path that begins with /")
     return value
 
 
@@ -188,18 +198,36 @@ class CourseSettings(_Model):
     last_day: date
 
 
+class PoolSettings(_Model):
+    """Where GPUs come from, and how those that the driver finds are handed out."""
+
+    source: Literal["declared", "nvml"] = "declared"
+    #: The file of libnvidia-ml.so.1; empty: where the loader finds it.
+    nvml_library: Annotated[str, AfterValidator(_absolute)] = ""
+    mig: Literal["fixed", "dynamic"] = "fixed"
+    shares: Shares = 1
+    #: The folder of a running MPS control daemon's pipes.
+    mps: Annotated[str, AfterValidator(_absolute)] = ""
+    #: GPU model → what multiplies its cost. Keys are models of the geometry table.
+    weights: dict[str, Weight] = {}
+
+
 class GpuSettings(_Model):
-    """A declared GPU and the fixed slices it is cut into (``profile@start``)."""
+    """A declared GPU: cut into fixed slices, cut at start (``dynamic``), or shared in time."""
 
     name: Name
     model: str
     simulated: bool = False
-    #: The driver's names of the slices (``GPU-…`` or ``MIG-…``), in the layout's
-    #: order; needed for real GPUs only.
+    #: The driver's names of the slices (``GPU-…`` or ``MIG-…``), in the layout's order;
+    #: of a shared GPU the one that all share. Needed for real GPUs only.
     devices: tuple[str, ...] = ()
     driver: Literal["nvidia", "cdi"] = "nvidia"
-    layout: Annotated[tuple[str, ...], Field(min_length=1)]
-    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    #: ``profile@start`` for each slice.
+    layout: tuple[str, ...] = ()
+    dynamic: bool = False
+    shares: Shares = 1
+    mps: Annotated[str, AfterValidator(_absolute)] = ""
+    weight: Weight = 1
 
 
 class FlavourSettings(_Model):
@@ -263,6 +291,7 @@ class Settings(_Model):
     institutions: Annotated[tuple[InstitutionSettings, ...], Field(min_length=1)]
     projects: tuple[ProjectSettings, ...] = ()
     courses: tuple[CourseSettings, ...] = ()
+    pool: PoolSettings = PoolSettings()
     gpus: tuple[GpuSettings, ...] = ()
     flavours: Annotated[tuple[FlavourSettings, ...], Field(min_length=1)]
     datasets: tuple[DatasetSettings, ...] = ()

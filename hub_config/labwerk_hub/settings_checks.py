@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labwerk_hub.adapters.declared import declared_gpu, models
+from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.pool_checks import declared, flavour_faults, unserved
 
 #: Sections whose entries are told apart by these keys.
 _IDENTITIES = {
@@ -89,7 +90,9 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _domains(raw)
     yield from _references(raw)
     yield from _gpus(raw)
+    yield from _pool(raw)
     yield from _flavours(raw)
+    yield from _flavours_served(raw)
     yield from _datasets(path, raw)
     yield from _network(path, raw)
     yield from _sessions(raw)
@@ -163,33 +166,47 @@ def _references(raw: Mapping[str, Any]) -> Iterator[_Fault]:
 
 
 def _gpus(raw: Mapping[str, Any]) -> Iterator[_Fault]:
-    for index, entry in enumerate(_entries(raw, "gpus")):
-        layout, devices = entry.get("layout"), entry.get("devices", [])
-        if not isinstance(layout, list) or not isinstance(devices, list):
-            continue  # a fault of shape, told elsewhere
-        try:
-            declared_gpu(
-                str(entry.get("name")),
-                str(entry.get("model")),
-                [str(item) for item in layout],
-                simulated=entry.get("simulated", False) is True,
-                devices=[str(device) for device in devices],
-            )
-        except ValueError as problem:
-            yield _Fault(_at("gpus", index, entry), "", entry.get("layout"), str(problem))
+    entries = _entries(raw, "gpus")
+    for index, key, value, remedy in declared(entries)[1]:
+        yield _Fault(_at("gpus", index, entries[index]), key, value, remedy)
+
+
+def _pool(raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    pool = raw.get("pool", {})
+    if not isinstance(pool, Mapping):
+        return
+    library = pool.get("nvml_library", "")
+    if pool.get("source") == "nvml" and library and not os.access(str(library), os.R_OK):
+        remedy = "cannot be read; name the file of libnvidia-ml.so.1, or leave it empty"
+        yield _Fault("pool", "nvml_library", library, remedy)
+    if pool.get("mps") and pool.get("shares", 1) == 1:
+        yield _Fault("pool", "mps", pool["mps"], "needs shares of 2 or more; set them or remove it")
 
 
 def _flavours(raw: Mapping[str, Any]) -> Iterator[_Fault]:
-    for index, entry in enumerate(_entries(raw, "flavours")):
+    entries = _entries(raw, "flavours")
+    for index, key, value, remedy in flavour_faults(entries, driver_knows_more=_asks_driver(raw)):
+        yield _Fault(_at("flavours", index, entries[index]), key, value, remedy)
+
+
+def _flavours_served(raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    """What only the file can tell: with a driver, `labwerk check` looks at the machine."""
+    gpus, faults = declared(_entries(raw, "gpus"))
+    entries = _entries(raw, "flavours")
+    if _asks_driver(raw) or faults or len(gpus) != len(_entries(raw, "gpus")):
+        return
+    wrong = {fault.entry for fault in flavour_faults(entries, driver_knows_more=False)}
+    for index, entry in enumerate(entries):
         slices = entry.get("slices", {})
-        for model, profile in slices.items() if isinstance(slices, Mapping) else ():
-            where = _at("flavours", index, entry)
-            if model not in models():
-                known = ", ".join(models())
-                yield _Fault(where, "slices", model, f"is no model of the geometry table ({known})")
-            elif profile != "whole" and profile not in models()[model].profiles:
-                known = ", ".join(models()[model].profiles)
-                yield _Fault(where, "slices", profile, f"is no profile of {model} ({known})")
+        if not isinstance(slices, Mapping) or index in wrong:
+            continue
+        if reason := unserved(slices, Inventory(tuple(gpus))):
+            yield _Fault(_at("flavours", index, entry), "slices", dict(slices), reason)
+
+
+def _asks_driver(raw: Mapping[str, Any]) -> bool:
+    pool = raw.get("pool", {})
+    return isinstance(pool, Mapping) and pool.get("source") == "nvml"
 
 
 def _datasets(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
