@@ -38,9 +38,7 @@ POOL = Inventory(
 HOUR = 3_600_000
 
 
-def _reservation(
-    *slices: Slice, start: int = 10, end: int = 12, group: str = "course"
-) -> Reservation:
+def _reservation(*slices: Slice, start: int = 10, end: int = 12) -> Reservation:
     return Reservation(
         id="rs-00000001",
         title="Lesson",

@@ -56,8 +56,8 @@ def maximal(model: Model, profiles: Collection[str]) -> Iterator[tuple[Slice, ..
     """Every layout of ``profiles`` to which no further slice of them can be added."""
     places = [
         Slice("", profile.name, start, profile.size)
-        for name in profiles
-        for start in (profile := model.profile(name)).starts
+        for profile in map(model.profile, profiles)
+        for start in profile.starts
     ]
 
     def grown(layout: tuple[Slice, ...], from_unit: int) -> Iterator[tuple[Slice, ...]]:
