@@ -5,15 +5,24 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from labwerk_hub.errors import LabwerkError, SettingsError
+from labwerk_hub.commands.installed import (
+    Installed,
+    checkout,
+    installation,
+    own_state_or,
+    root,
+    settings_file,
+    settings_option,
+    state_of,
+    yes_option,
+)
+from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.record import Origin
@@ -22,32 +31,7 @@ if TYPE_CHECKING:
     from labwerk_hub.machine.progress import Progress
     from labwerk_hub.settings import Settings
 
-CHECKOUT_VARIABLE = "LABWERK_CHECKOUT"
 _PROGRAMS = ("hub", "service", "helper", "proxy", "provider", "migrate", "settle")
-
-settings_option = click.option(
-    "--settings",
-    "file",
-    type=click.Path(path_type=Path),
-    help="The settings file; hub_config/labwerk.toml if none is named.",
-)
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An installation that `up` made: its settings as they run, where it came from."""
-
-    places: Places
-    settings: Settings
-    origin: Origin
-
-    @property
-    def engine(self) -> str:
-        """The engine's address."""
-        from labwerk_hub.machine.engine import engine_host
-
-        return engine_host({"DOCKER_HOST": self.origin.engine})
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,9 +47,9 @@ def up(file: Path | None, detach: bool) -> None:
     from labwerk_hub.machine import locking
     from labwerk_hub.machine import up as setting_up
 
-    origin = setting_up.origin_of(_checkout(), _settings_file(file), os.environ)
-    places = Places(_state_of(origin.settings))
-    _root("up")
+    origin = setting_up.origin_of(checkout(), settings_file(file), os.environ)
+    places = Places(state_of(origin.settings))
+    root("up")
     with locking.locked(places):
         settings = setting_up.bring_up(origin, _progress(places, done=1))
     click.echo(f"\nLabwerk answers at {settings.network.public_url}")
@@ -83,7 +67,7 @@ def down(file: Path | None, yes: bool) -> None:
     from labwerk_hub.machine import down as taking_down
     from labwerk_hub.machine import locking
 
-    installed = _installed(file, "down")
+    installed = installation(file, "down")
     with locking.locked(installed.places):
         _ask_about_sessions(installed, yes)
         log = _progress(installed.places).log
@@ -101,7 +85,7 @@ def restart(file: Path | None) -> None:
     from labwerk_hub.machine import locking
     from labwerk_hub.machine.restart import restart as start_anew
 
-    installed = _installed(file, "restart")
+    installed = installation(file, "restart")
     origin = installed.origin if file is None else _with_settings(installed.origin, file)
     with locking.locked(installed.places):
         settings = start_anew(origin, _progress(installed.places, total=3))
@@ -115,7 +99,7 @@ def status(file: Path | None, as_json: bool) -> None:
     """Show what runs."""
     from labwerk_hub.machine import status as looking
 
-    installed = _installed(file, "status")
+    installed = installation(file, "status")
     found = looking.status(installed.settings, installed.places, installed.engine)
     click.echo(found.model_dump_json(indent=1) if as_json else looking.as_text(found))
 
@@ -126,7 +110,7 @@ def status(file: Path | None, as_json: bool) -> None:
 @click.option("--follow", is_flag=True, help="Go on as lines come; Ctrl-C ends it.")
 def logs(name: str | None, file: Path | None, follow: bool) -> None:
     """Show the end of a log: up, hub, service, proxy, helper, provider, supervisord or all."""
-    places = _installed(file, "logs").places
+    places = installation(file, "logs").places
     known = {path.stem: path for path in sorted(places.logs.glob("*.log"))}
     if name is not None and name not in known:
         raise MachineError(f"There is no log {name!r}; there are {', '.join(known)}.")
@@ -143,7 +127,7 @@ def check(file: Path | None) -> None:
     from labwerk_hub.machine.up import refuse
     from labwerk_hub.settings import load_settings
 
-    settings = load_settings(_settings_file(file))
+    settings = load_settings(settings_file(file))
     refuse(list(machine_problems(settings, Places(settings.machine.state))))
     click.echo(f"{settings.path} and this machine are fit for `up`.")
 
@@ -157,18 +141,18 @@ def reset(file: Path | None, yes: bool, keep_images: bool) -> None:
     from labwerk_hub.machine import down as taking_down
     from labwerk_hub.machine import locking
 
-    _root("reset")
-    places = Places(_own_state_or(file))
+    root("reset")
+    places = Places(own_state_or(file))
     whole = places.run.exists()
     with locking.locked(places):
         if whole:
-            _ask_about_sessions(_installed(file, "reset"), yes)
+            _ask_about_sessions(installation(file, "reset"), yes)
         if not yes and not click.confirm(
             f"Remove {places.state} with all homes, budgets and secrets for good?"
         ):
             raise MachineError("Nothing was removed.")
         if whole:
-            installed = _installed(file, "reset")
+            installed = installation(file, "reset")
             log = _progress(places).log
             said = taking_down.take_down(installed.settings, places, installed.engine, log)
             said += taking_down.remove_everything(
@@ -189,77 +173,8 @@ def run(name: str) -> None:
     run_program(name, Path(os.environ["LABWERK_SETTINGS"]))
 
 
-def _checkout() -> Path:
-    """The checkout that `python3 hub_config` was run from, or that `up` once recorded."""
-    if named := os.environ.get(CHECKOUT_VARIABLE):
-        return Path(named)
-    if (state := _own_state()) is not None:
-        return Origin.read(Places(state).origin).checkout
-    raise MachineError("Run `python3 hub_config up` from a checkout of Labwerk.")
-
-
-def _own_state() -> Path | None:
-    """The state directory that this very command is installed in."""
-    for folder in Path(sys.prefix).parents:
-        if Places(folder).origin.is_file():
-            return folder
-    return None
-
-
-def _own_state_or(file: Path | None) -> Path:
-    """The state directory meant: of the file that is named, else our own."""
-    own = _own_state() if file is None else None
-    return own or _state_of(_settings_file(file))
-
-
-def _settings_file(file: Path | None) -> Path:
-    if file is not None:
-        return file
-    if CHECKOUT_VARIABLE not in os.environ and (state := _own_state()) is not None:
-        return Origin.read(Places(state).origin).settings
-    return _checkout() / "hub_config" / "labwerk.toml"
-
-
-def _state_of(file: Path) -> Path:
-    """Where a settings file has Labwerk's state, even if other parts of it are at fault."""
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError([f"{file}: there is no such file; name one with --settings."]) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError([f"{file}: cannot be read: {error}."]) from None
-    machine = raw.get("machine", {})
-    return Path(machine.get("state", "/var/lib/labwerk") if isinstance(machine, dict) else "")
-
-
-def _installed(file: Path | None, command: str) -> Installed:
-    """The installation meant, even if its `up` has not come to an end yet."""
-    from labwerk_hub.machine.up import origin_of
-    from labwerk_hub.settings import load_settings
-
-    _root(command)
-    places = Places(_own_state_or(file))
-    if not places.run.exists():
-        raise MachineError(f"There is no Labwerk in {places.state}; `up` makes it.")
-    if places.origin.exists():
-        origin = Origin.read(places.origin)
-    else:
-        origin = origin_of(_checkout(), _settings_file(file), os.environ)
-    os.environ.pop("DOCKER_HOST", None)
-    if origin.engine:  # the engine that `up` used, whatever this shell says
-        os.environ["DOCKER_HOST"] = origin.engine
-    copy = places.settings if places.settings.exists() else origin.settings
-    return Installed(places, load_settings(copy), origin)
-
-
 def _with_settings(origin: Origin, file: Path) -> Origin:
     return Origin(origin.checkout, file.resolve(), origin.engine)
-
-
-def _root(command: str) -> None:
-    from labwerk_hub.machine.checks import require_root
-
-    require_root(command)
 
 
 def _progress(places: Places, *, done: int = 0, total: int | None = None) -> Progress:
