@@ -6,14 +6,18 @@ granted only if the very same function, in the transaction that takes the lease,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
-from labwerk_hub.domain.gpu import Gpu, Inventory, Slice, free_slices
+from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.ledger import Balance
+from labwerk_hub.domain.metering import from_ms
+from labwerk_hub.domain.placement import Placement
+from labwerk_hub.domain.pool import Pool
+from labwerk_hub.domain.terms import SessionRule, term
 from labwerk_hub.domain.texts import Message
 
 #: A session that the budget could not carry for this long is not begun.
@@ -24,12 +28,18 @@ class Reason(StrEnum):
     """Why something cannot be started; stable, for metrics and tests."""
 
     NO_SLICE_FREE = "no-slice-free"
+    NO_SUCH_SLICE = "no-such-slice"
+    RESERVED = "reserved"
     BUDGET_USED_UP = "budget-used-up"
     NOT_ENTITLED = "not-entitled"
     UNKNOWN_CHOICE = "unknown-choice"
     IMAGE_MISSING = "image-missing"
     ENGINE_UNREACHABLE = "engine-unreachable"
     ALREADY_RUNNING = "already-running"
+
+
+#: What passes by itself, so that it makes sense to wait for it.
+_PASSING = (Reason.NO_SLICE_FREE, Reason.RESERVED)
 
 
 @dataclass(frozen=True)
@@ -43,18 +53,23 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks for, by the names of a flavour and an image."""
+    """What a person asks for, by the names of a flavour and an image.
+
+    With ``wait`` they take a place in line if nothing is free.
+    """
 
     flavour: str
     image: str
+    wait: bool = False
 
 
 @dataclass(frozen=True)
-class HeldSlice:
-    """A slice in use and when its lease ends."""
+class Rules:
+    """What decides how long a person's sessions last, and whether people may wait."""
 
-    slice: Slice
-    ends_at: datetime
+    groups: Collection[str]
+    session_rules: tuple[SessionRule, ...] = ()
+    waiting: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,8 @@ class Offer:
     ``free`` of ``total`` slices can be taken now (None without a GPU). A second costs
     ``ticks_per_second``: what the slice that would be handed out costs, or the cheapest
     where none is free. ``lasts_seconds`` is how long what is left of the budget pays for
-    it (None: it costs nothing). A session lasts ``longest_seconds`` at most.
+    it (None: it costs nothing). A session first ends after ``usual_seconds`` and lasts
+    ``longest_seconds`` at most. Who ``may_wait`` for it stands behind ``before`` others.
     """
 
     flavour: Flavour
@@ -73,30 +89,29 @@ class Offer:
     total: int | None
     models: tuple[str, ...]
     simulated: bool
+    shared_by: int
     ticks_per_second: int
     lasts_seconds: int | None
+    usual_seconds: int
     longest_seconds: int
     refusal: Refusal | None
     slice: Slice | None = None
+    may_wait: bool = False
+    before: int = 0
+    expected: datetime | None = None
 
 
-def offers(
-    catalogue: Catalogue, inventory: Inventory, held: Iterable[HeldSlice], balance: Balance
-) -> tuple[Offer, ...]:
+def offers(catalogue: Catalogue, pool: Pool, balance: Balance, rules: Rules) -> tuple[Offer, ...]:
     """Every flavour with every image: what it costs, and why not, where not."""
-    held = tuple(held)
-    return tuple(
-        _offer(flavour, image, inventory, held, balance)
-        for flavour in catalogue.flavours
-        for image in catalogue.images
-    )
+    found = [_terms_of(flavour, pool, balance, rules) for flavour in catalogue.flavours]
+    return tuple(_offer(terms, image) for terms in found for image in catalogue.images)
 
 
 def find(all_offers: Iterable[Offer], request: Request) -> Offer | Refusal:
-    """The offer that ``request`` names, or why there is none or it cannot be had."""
+    """The offer that ``request`` names, or that there is none; it may have its own refusal."""
     for offer in all_offers:
         if (offer.flavour.name, offer.image.name) == (request.flavour, request.image):
-            return offer.refusal or offer
+            return offer
     return Refusal(
         Reason.UNKNOWN_CHOICE,
         Message(
@@ -106,57 +121,110 @@ def find(all_offers: Iterable[Offer], request: Request) -> Offer | Refusal:
     )
 
 
-def _offer(
-    flavour: Flavour,
-    image: Image,
-    inventory: Inventory,
-    held: tuple[HeldSlice, ...],
-    balance: Balance,
-) -> Offer:
-    matching = inventory.matching(flavour.slices)
-    free = free_slices(inventory, flavour.slices, (holding.slice for holding in held))
-    rate = _rate(flavour, free or matching)
+@dataclass(frozen=True)
+class _Terms:
+    """What a flavour can be had for now, whatever the image."""
+
+    flavour: Flavour
+    free: int | None
+    total: int | None
+    models: tuple[str, ...]
+    simulated: bool
+    shared_by: int
+    ticks_per_second: int
+    lasts_seconds: int | None
+    usual_seconds: int
+    longest_seconds: int
+    refusal: Refusal | None
+    placement: Placement | None
+    may_wait: bool
+    before: int
+
+
+def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _Terms:
+    lasting = term(flavour, rules.groups, rules.session_rules)
+    gpus = pool.inventory.matching(flavour.slices) if flavour.needs_gpu else []
+    placement = pool.place(flavour, lasting.usual_seconds) if gpus else None
+    rate = _rate(flavour, pool, placement)
     lasts = balance.left // rate if rate else None
-    longest = flavour.longest_hours * 3600
-    return Offer(
+    bounds = [lasting.longest_seconds]
+    if lasts is not None:
+        bounds.append(lasts)
+    if placement is not None and placement.until_ms is not None:
+        bounds.append((placement.until_ms - pool.now_ms) // 1000)
+    longest = max(0, min(bounds))
+    refusal = _refusal(flavour, pool, bool(gpus), placement, lasts, longest)
+    waits = refusal is not None and refusal.reason in _PASSING
+    return _Terms(
         flavour=flavour,
-        image=image,
-        free=len(free) if flavour.needs_gpu else None,
-        total=len(matching) if flavour.needs_gpu else None,
-        models=tuple(dict.fromkeys(gpu.model.name for gpu, _ in matching)),
-        simulated=any(gpu.simulated for gpu, _ in matching),
+        free=pool.free(flavour) if flavour.needs_gpu else None,
+        total=pool.total(flavour) if flavour.needs_gpu else None,
+        models=tuple(dict.fromkeys(gpu.model.name for gpu in gpus)),
+        simulated=any(gpu.simulated for gpu in gpus),
+        shared_by=max((gpu.shared_by(flavour.slices[gpu.model.name]) for gpu in gpus), default=1),
         ticks_per_second=rate,
         lasts_seconds=lasts,
-        longest_seconds=longest if lasts is None else min(longest, lasts),
-        refusal=_refusal(flavour, image, matching, free, held, lasts),
-        slice=free[0][1] if free else None,
+        usual_seconds=min(lasting.usual_seconds, longest),
+        longest_seconds=longest,
+        refusal=refusal,
+        placement=placement,
+        may_wait=waits and rules.waiting,
+        before=len(pool.waiting_for(flavour)) if waits else 0,
     )
 
 
-def _rate(flavour: Flavour, candidates: list[tuple[Gpu, Slice]]) -> int:
+def _offer(terms: _Terms, image: Image) -> Offer:
+    refusal = terms.refusal
+    if image.tag is None:
+        refusal = Refusal(
+            Reason.IMAGE_MISSING,
+            Message("This image has not been built on this machine yet. Please tell an operator."),
+        )
+    return Offer(
+        flavour=terms.flavour,
+        image=image,
+        free=terms.free,
+        total=terms.total,
+        models=terms.models,
+        simulated=terms.simulated,
+        shared_by=terms.shared_by,
+        ticks_per_second=terms.ticks_per_second,
+        lasts_seconds=terms.lasts_seconds,
+        usual_seconds=terms.usual_seconds,
+        longest_seconds=terms.longest_seconds,
+        refusal=refusal,
+        slice=terms.placement.slice if terms.placement else None,
+        may_wait=terms.may_wait and image.tag is not None,
+        before=terms.before,
+    )
+
+
+def _rate(flavour: Flavour, pool: Pool, placement: Placement | None) -> int:
+    """Ticks a second of the slice that would be handed out, or of the cheapest there is."""
     if not flavour.needs_gpu:
         return flavour.ticks
-    # The first free slice is the one that would be handed out.
-    return candidates[0][0].ticks_per_second(candidates[0][1]) if candidates else 0
+    if placement is not None:
+        return placement.gpu.ticks_per_second(placement.slice)
+    return min(
+        (
+            gpu.ticks_per_second(slice_)
+            for gpu in pool.inventory.matching(flavour.slices)
+            for slice_ in gpu.candidates(flavour.slices[gpu.model.name])
+        ),
+        default=0,
+    )
 
 
 def _refusal(
     flavour: Flavour,
-    image: Image,
-    matching: list[tuple[Gpu, Slice]],
-    free: list[tuple[Gpu, Slice]],
-    held: tuple[HeldSlice, ...],
+    pool: Pool,
+    can_be_cut: bool,
+    placement: Placement | None,
     lasts: int | None,
+    longest: int,
 ) -> Refusal | None:
-    if image.tag is None:
-        return Refusal(
-            Reason.IMAGE_MISSING,
-            Message("This image has not been built on this machine yet. Please tell an operator."),
-        )
-    if flavour.needs_gpu and not matching:
-        return Refusal(
-            Reason.NO_SLICE_FREE, Message("No GPU of this pool can be cut into such a slice.")
-        )
+    if flavour.needs_gpu and not can_be_cut:
+        return _nowhere(flavour, pool)
     if lasts is not None and lasts < SHORTEST_SECONDS:
         return Refusal(
             Reason.BUDGET_USED_UP,
@@ -166,26 +234,69 @@ def _refusal(
                 {"minutes": SHORTEST_SECONDS // 60},
             ),
         )
-    if flavour.needs_gpu and not free:
-        return _all_held(matching, held)
+    if not flavour.needs_gpu:
+        return None
+    if placement is None:
+        return _all_held(flavour, pool)
+    if longest < SHORTEST_SECONDS and placement.until_ms is not None:
+        return Refusal(
+            Reason.RESERVED,
+            Message(
+                "What is free is promised to others from %(from)s on.",
+                {"from": from_ms(placement.until_ms)},
+            ),
+        )
     return None
 
 
-def _all_held(matching: list[tuple[Gpu, Slice]], held: tuple[HeldSlice, ...]) -> Refusal:
-    """Nothing is free; the sentence says when the first slice is due back."""
-
-    def freed_at(slice_: Slice) -> datetime:
-        return max(
-            h.ends_at for h in held if h.slice.gpu == slice_.gpu and h.slice.mask & slice_.mask
+def _nowhere(flavour: Flavour, pool: Pool) -> Refusal:
+    """No GPU that is well can serve the flavour; it matters whether a broken one could."""
+    broken = any(
+        gpu.fault is not None and gpu.candidates(flavour.slices.get(gpu.model.name, ""))
+        for gpu in pool.inventory.gpus
+    )
+    if broken:
+        sentence = Message(
+            "The GPUs that could be cut into such a slice have failed. Operators can see why."
         )
+    else:
+        sentence = Message("No GPU of this pool can be cut into such a slice.")
+    return Refusal(Reason.NO_SUCH_SLICE, sentence)
 
-    until = min(freed_at(slice_) for _, slice_ in matching)
+
+def _all_held(flavour: Flavour, pool: Pool) -> Refusal:
+    """Nothing is free; the sentence says when the first slice is due back at the latest."""
+    ends = [
+        _freed_ms(slice_, pool)
+        for gpu in pool.inventory.matching(flavour.slices)
+        for slice_ in gpu.candidates(flavour.slices[gpu.model.name])
+    ]
+    known = [end for end in ends if end is not None]
+    total = pool.total(flavour)
+    if not known:
+        return Refusal(
+            Reason.NO_SLICE_FREE,
+            Message("None of the %(total)s such slices can be had now.", {"total": total}),
+        )
+    until = from_ms(min(known))
     return Refusal(
         Reason.NO_SLICE_FREE,
         Message(
             "All %(total)s of these slices are in use. "
             "The next one is due back %(until)s at the latest.",
-            {"total": len(matching), "until": until},
+            {"total": total, "until": until},
         ),
         until,
+    )
+
+
+def _freed_ms(slice_: Slice, pool: Pool) -> int | None:
+    """When no lease holds a unit of ``slice_`` any more; None if none holds one now."""
+    return max(
+        (
+            held.ends_ms
+            for held in pool.due
+            if held.slice.gpu == slice_.gpu and held.slice.mask & slice_.mask
+        ),
+        default=None,
     )

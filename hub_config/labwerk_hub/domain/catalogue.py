@@ -132,3 +132,11 @@ class Catalogue:
             if institution.name == name:
                 return institution
         raise KeyError(name)
+
+    def flavour(self, name: str) -> Flavour:
+        """The flavour called ``name``; KeyError if it left the settings."""
+        return {flavour.name: flavour for flavour in self.flavours}[name]
+
+    def image(self, name: str) -> Image:
+        """The image called ``name``; KeyError if there is none."""
+        return {image.name: image for image in self.images}[name]

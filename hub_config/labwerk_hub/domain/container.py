@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from labwerk_hub.domain.catalogue import Flavour
 from labwerk_hub.domain.entitlement import Entitlement
-from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
 
 LABEL_SESSION = "labwerk.session"
 LABEL_PERSON = "labwerk.person"
@@ -19,6 +19,7 @@ HOME = "/home/lab"
 PORT = 8888
 #: Where Debian, in the image as on the machine, keeps all CA certificates in one file.
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_MPS_FOLDER = "/run/nvidia-mps"
 _LOCALES = {"en": "en_US.UTF-8", "de": "de_DE.UTF-8", "it": "it_IT.UTF-8", "fr": "fr_FR.UTF-8"}
 
 
@@ -50,6 +51,8 @@ class Limits:
     #: The machine's CA certificates, so that package clients in sessions trust the same
     #: mirrors and proxies as the machine does; None where it has no such file.
     ca_bundle: str | None = None
+    #: Seconds between two reports of a session's server on what runs in it.
+    activity_seconds: int = 60
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def container_spec(
     image_tag: str,
     flavour: Flavour,
     slice_: Slice | None,
+    device: str | None,
     inventory: Inventory,
     entitlement: Entitlement,
     folders: Folders,
@@ -94,12 +98,13 @@ def container_spec(
     language: str,
     timezone: str,
 ) -> ContainerSpec:
-    """The one place that decides what a session's container is and holds."""
+    """The one place that decides what a session's container is and holds.
+
+    ``device`` is the engine's name of the slice's device; None where there is none.
+    """
     person = entitlement.person
     gpu = inventory.gpu(slice_.gpu) if slice_ else None
-    device = None
-    if slice_ and gpu and not gpu.simulated:
-        device = DeviceRequest(gpu.driver, (gpu.devices[slice_.label],))
+    asked = DeviceRequest(gpu.driver, (device,)) if gpu and device else None
     mounts = [Mount(folders.home, HOME), Mount(folders.data, "/data", True, "rslave")]
     mounts += [Mount(path, f"/projects/{name}") for name, path in sorted(folders.projects.items())]
     if limits.ca_bundle:
@@ -107,13 +112,17 @@ def container_spec(
     locale = _LOCALES.get(language, _LOCALES["en"])
     label = slice_.label if slice_ else ""
     # Where NVIDIA's runtime is the engine's default, no word of devices would mean all.
-    no_device = {} if device else {"NVIDIA_VISIBLE_DEVICES": "void"}
+    no_device = {} if asked else {"NVIDIA_VISIBLE_DEVICES": "void"}
+    sharing = _mps(gpu, slice_) if gpu and slice_ and asked else {}
+    if sharing and gpu:
+        mounts.append(Mount(gpu.mps, _MPS_FOLDER))
     return ContainerSpec(
         name=session,
         image=image_tag,
         user=f"{person.uid}:{person.uid}",
         environment={
             **no_device,
+            **sharing,
             "HOME": HOME,
             "USER": person.name,
             "LANG": locale,
@@ -124,6 +133,7 @@ def container_spec(
             "LABWERK_SIMULATED": "1" if gpu and gpu.simulated else "",
             "LABWERK_LANGUAGE": language,
             "LABWERK_SERVICE_URL": service_url,
+            "LABWERK_ACTIVITY_SECONDS": str(limits.activity_seconds),
         },
         labels={
             LABEL_SESSION: session,
@@ -141,5 +151,17 @@ def container_spec(
             "/tmp": f"rw,nosuid,nodev,size={limits.tmp_bytes},mode=1777",
             "/run": "rw,nosuid,nodev,noexec,size=16m,mode=1777",
         },
-        device=device,
+        device=asked,
     )
+
+
+def _mps(gpu: Gpu, slice_: Slice) -> dict[str, str]:
+    """How a sharer of a GPU finds the MPS daemon, and keeps to its part of the memory.
+
+    Source of the names: NVIDIA's documentation of the Multi-Process Service.
+    """
+    if not gpu.mps:
+        return {}
+    memory = gpu.model.profile(slice_.profile).memory_mib
+    limit = {"CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"0={memory}M"} if memory else {}
+    return {"CUDA_MPS_PIPE_DIRECTORY": _MPS_FOLDER, **limit}

@@ -17,6 +17,7 @@ from functools import cached_property
 #: 4, 8 and 12 memory units that models have, so every slice's rate is an integer.
 TICKS_PER_GPU_SECOND = 24
 WHOLE = "whole"
+SHARED = "shared-"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,10 @@ class Gpu:
         found = self.model.profiles[profile]
         return tuple(Slice(self.name, profile, start, found.size) for start in found.starts)
 
+    def shared_by(self, profile: str) -> int:
+        """How many sessions share what ``profile`` gives; 1 unless the GPU is shared in time."""
+        return self.model.units if profile.startswith(SHARED) else 1
+
     def ticks_per_second(self, slice_: Slice) -> int:
         """What a second of the slice costs: 24·u/n ticks, rounded up, times the weight."""
         return -(-TICKS_PER_GPU_SECOND * slice_.size // self.model.units) * self.weight
@@ -153,7 +158,7 @@ def shared_model(model: Model, shares: int) -> Model:
 
     Nothing keeps the sharers' memory apart, so a share's memory is not known.
     """
-    profile = Profile(f"shared-{shares}", 1, tuple(range(shares)), shares, compute_slices=0)
+    profile = Profile(f"{SHARED}{shares}", 1, tuple(range(shares)), shares, compute_slices=0)
     return Model(model.name, shares, {profile.name: profile})
 
 

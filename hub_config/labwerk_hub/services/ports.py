@@ -185,6 +185,9 @@ class Leases(Protocol):
     def set_ended(self, session: str, ended_ms: int, reason: EndReason) -> None:
         """Over; its units are held until they are given back."""
 
+    def holds(self, session: str) -> bool:
+        """Whether units are held for it."""
+
     def give_back(self, session: str) -> None:
         """Its units are free."""
 
@@ -199,6 +202,20 @@ class Leases(Protocol):
 
     def used_by_day(self, since_ms: int) -> Mapping[tuple[str, int], int]:
         """Ticks by institution and day (since 1970, of the last metering) since then."""
+
+
+@dataclass(frozen=True)
+class PlaceInLine:
+    """Where a ticket stands: ``before`` wait for slices that could serve it, too.
+
+    ``due_ms`` is when a slice is due back for it at the latest, ``expected_ms`` when it will
+    likely be its turn; None where that cannot be told.
+    """
+
+    place: int
+    before: int
+    due_ms: int | None
+    expected_ms: int | None
 
 
 class Tickets(Protocol):
@@ -221,6 +238,15 @@ class Tickets(Protocol):
 
     def of_session(self, session: str) -> Ticket | None:
         """The ticket that a session came from."""
+
+    def reopen(self, ticket: str) -> None:
+        """Back in line: what it was called for did not start."""
+
+    def place_of(self, ticket: str) -> PlaceInLine | None:
+        """Where it stands, as last worked out."""
+
+    def set_place(self, ticket: str, place: PlaceInLine) -> None:
+        """Where it stands now."""
 
 
 class Activities(Protocol):

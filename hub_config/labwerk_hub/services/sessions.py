@@ -1,47 +1,49 @@
 """The way of one session, on one page.
 
 ``start_page`` shows what may be started; ``admit`` checks the same offers again and takes
-the lease in one transaction; ``begun`` and ``ended`` follow the engine. What is charged
-in between is ``metering``.
+the lease (or a place in line) in one transaction; ``begun`` and ``ended`` follow the engine.
+What is charged in between is ``metering``, how long it lasts is ``lifetime``.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable
+import logging
 from dataclasses import dataclass
-from datetime import timedelta
 
-from labwerk_hub.domain.admission import (
-    HeldSlice,
-    Offer,
-    Reason,
-    Refusal,
-    Request,
-    find,
-    offers,
-)
+from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request, find
 from labwerk_hub.domain.container import ContainerSpec, Folders, container_spec
-from labwerk_hub.domain.entitlement import Entitlement, entitlement
+from labwerk_hub.domain.entitlement import Entitlement
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
-from labwerk_hub.domain.ledger import Balance, budget_account, period_of, use_account
-from labwerk_hub.domain.metering import from_ms, to_ms
+from labwerk_hub.domain.ledger import Balance
+from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
+from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import metering
+from labwerk_hub.services import metering, waiting
+from labwerk_hub.services.offers import RefusedError, balance_of, entitled, new_lease, offers_to
 from labwerk_hub.services.ports import ContainerState, Transaction, Workbench
 
+_log = logging.getLogger(__name__)
+#: Ends after which somebody whose turn had come keeps their place in line.
+_NOT_THEIR_FAULT = (EndReason.FAILED, EndReason.ORPHANED, EndReason.EXPIRED)
 
-class RefusedError(LabwerkError):
-    """A start that is not granted; ``refusal`` says why, for the person to read."""
 
-    code = "refused"
+class WaitingError(LabwerkError):
+    """Nothing was free; the person stands in line now with ``ticket``."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message.msgid % refusal.message.params)
-        self.refusal = refusal
+    code = "waiting"
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__(f"{ticket.person} waits for {ticket.flavour} with {ticket.id}.")
+        self.ticket = ticket
+
+
+class WrongDeviceError(LabwerkError):
+    """A container sees other GPU devices than its lease is for."""
+
+    code = "wrong-device"
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,13 @@ def start_page(workbench: Workbench, person_name: str) -> StartPage:
     """What ``person_name`` may start now. Raises RefusedError for nobody we know."""
     inventory = workbench.inventory.read()
     with workbench.database.reading() as tx:
-        who = _entitled(workbench, tx, person_name)
+        who = entitled(workbench, tx, person_name)
         balance = balance_of(workbench, tx, who.person)
+        found = offers_to(workbench, tx, inventory, who.person, balance)
         return StartPage(
             person=who.person,
             balance=balance,
-            offers=_offers(workbench, tx, inventory, balance),
+            offers=waiting.with_expectations(workbench, tx, inventory, who.person, found),
             last=tx.people.last_request(person_name),
         )
 
@@ -79,51 +82,111 @@ def start_page(workbench: Workbench, person_name: str) -> StartPage:
 def admit(
     workbench: Workbench, person_name: str, request: Request, language: str | None = None
 ) -> Granted:
-    """Grant ``request``: a lease taken and folders made, ready for the engine.
+    """Grant ``request``: a lease taken, its slice cut and folders made, ready for the engine.
 
     The offer is looked up in the transaction that takes the lease, so two people who
     race for the last slice get one lease and one refusal. Raises RefusedError with the
-    reason, StorageError if a folder could not be made (the lease is given back then).
+    reason, WaitingError if they stand in line instead, StorageError or GpuDriverError if a
+    folder or the slice could not be made (the lease is given back then).
     """
     clear_leftovers(workbench, person_name)
-    inventory = workbench.inventory.read()
+    inventory = workbench.inventory.read(fresh=True)
     with workbench.database.writing() as tx:
-        who = _entitled(workbench, tx, person_name)
-        if tx.leases.unended_of(person_name):
-            raise RefusedError(
-                Refusal(
-                    Reason.ALREADY_RUNNING,
-                    Message("You have a session already. Stop it before you start another."),
-                )
-            )
-        balance = balance_of(workbench, tx, who.person)
-        found = find(_offers(workbench, tx, inventory, balance), request)
-        if isinstance(found, Refusal):
-            raise RefusedError(found)
-        lease = _lease(workbench, who.person, found)
-        tx.leases.add(lease)
+        who = entitled(workbench, tx, person_name)
+        spoken = language or who.person.locale or workbench.policy.language
+        decided = _decide(workbench, tx, inventory, who.person, request, spoken)
+        tx.outcomes.count(_outcome(decided))
         tx.people.remember_request(person_name, request)
+    if isinstance(decided, Refusal):
+        raise RefusedError(decided)
+    if isinstance(decided, Ticket):
+        raise WaitingError(decided)
     try:
-        folders = _folders(workbench, who, lease.session)
+        return Granted(decided, _spec(workbench, who, decided, inventory, spoken))
     except LabwerkError:
-        ended(workbench, lease.session, EndReason.FAILED)
+        ended(workbench, decided.session, EndReason.FAILED)
         raise
-    assert found.image.tag is not None  # an offer without a built image is refused
-    spec = container_spec(
+
+
+def _decide(
+    workbench: Workbench,
+    tx: Transaction,
+    inventory: Inventory,
+    person: Person,
+    request: Request,
+    language: str,
+) -> Lease | Ticket | Refusal:
+    """A lease, or a place in line, taken in ``tx``; or why not."""
+    ticket = tx.tickets.open_of(person.name)
+    if ticket is not None and ticket.state is TicketState.CALLED:
+        if (kept := waiting.collect(workbench, tx, ticket, request)) is not None:
+            return kept
+        ticket = None
+    if tx.leases.unended_of(person.name):
+        return Refusal(
+            Reason.ALREADY_RUNNING,
+            Message("You have a session already. Stop it before you start another."),
+        )
+    balance = balance_of(workbench, tx, person)
+    found = find(offers_to(workbench, tx, inventory, person, balance), request)
+    if isinstance(found, Refusal):
+        return found
+    if found.refusal is None:
+        if ticket is not None:  # a session in place of the wait
+            tx.tickets.set_ended(ticket.id, TicketState.LEFT, to_ms(workbench.clock()))
+        lease = new_lease(workbench, person, found)
+        tx.leases.add(lease)
+        return lease
+    if found.may_wait and request.wait:
+        return waiting.take(workbench, tx, inventory, person, request, language)
+    return found.refusal
+
+
+def _outcome(decided: Lease | Ticket | Refusal) -> str:
+    if isinstance(decided, Refusal):
+        return decided.reason.value
+    return "waiting" if isinstance(decided, Ticket) else "granted"
+
+
+def _spec(
+    workbench: Workbench, who: Entitlement, lease: Lease, inventory: Inventory, language: str
+) -> ContainerSpec:
+    """Cut the slice, make the folders, and say what the engine is to be asked for."""
+    device = workbench.inventory.prepare(lease.slice) if lease.slice else None
+    image = workbench.catalogue.image(lease.image)
+    assert image.tag is not None  # an offer without a built image is refused
+    return container_spec(
         session=lease.session,
         instance=workbench.policy.instance,
-        image_tag=found.image.tag,
-        flavour=found.flavour,
+        image_tag=image.tag,
+        flavour=workbench.catalogue.flavour(lease.flavour),
         slice_=lease.slice,
+        device=device,
         inventory=inventory,
         entitlement=who,
-        folders=folders,
+        folders=_folders(workbench, who, lease.session),
         limits=workbench.policy.limits,
         service_url=workbench.policy.service_url,
-        language=language or who.person.locale or workbench.policy.language,
+        language=language,
         timezone=workbench.policy.zone.key,
     )
-    return Granted(lease, spec)
+
+
+def verify(workbench: Workbench, spec: ContainerSpec) -> None:
+    """Compare what a running session's container really sees with what its lease is for.
+
+    Raises WrongDeviceError. Where the container has nothing to ask, as without a GPU,
+    nothing is compared.
+    """
+    if spec.device is None:
+        return
+    wanted = frozenset(name.rpartition("=")[2] for name in spec.device.device_ids)
+    seen = workbench.engine.devices(spec.name)
+    if seen is not None and seen != wanted:
+        raise WrongDeviceError(
+            f"{spec.name} sees {', '.join(sorted(seen)) or 'no GPU'} instead of "
+            f"{', '.join(sorted(wanted))}; look at the engine's NVIDIA runtime."
+        )
 
 
 def begun(workbench: Workbench, session: str) -> None:
@@ -137,7 +200,7 @@ def begun(workbench: Workbench, session: str) -> None:
 
 
 def ended(workbench: Workbench, session: str, reason: EndReason) -> None:
-    """Stop a session for good: inspect, close the interval, remove.
+    """Stop a session for good: inspect, close the interval, remove, give the slice back.
 
     In this order, so that a crash in between loses no charge: the next call, or the
     service's reading of the engine, goes on where this one stopped. Stands there being
@@ -147,9 +210,33 @@ def ended(workbench: Workbench, session: str, reason: EndReason) -> None:
     container = workbench.engine.session(session)
     with workbench.database.writing() as tx:
         metering.close(workbench, tx, session, container, reason)
+        tx.activities.forget(session)
+        if reason in _NOT_THEIR_FAULT:
+            waiting.reopen(workbench, tx, session)
     # Last, since the container is what a later reading finds an unfinished end by.
     workbench.storage.close_data(session)
     workbench.engine.remove(session)
+    try:
+        give_back(workbench, session)
+    except LabwerkError as error:
+        # The session is over all the same; the service's next reading tries again.
+        _log.warning("%s has ended, its slice is not free yet: %s", session, error)
+
+
+def give_back(workbench: Workbench, session: str) -> None:
+    """Free an ended session's units; on a dynamic GPU, destroy the instance first.
+
+    Both in one transaction: nobody can be given the place in between, and of two who end
+    the same session the later one destroys nothing that is already somebody else's. Raises
+    GpuBusyError or GpuDriverError if the instance cannot be destroyed yet.
+    """
+    with workbench.database.writing() as tx:
+        lease = tx.leases.get(session)
+        if lease is None or lease.slice is None or lease.state is not LeaseState.ENDED:
+            return
+        if tx.leases.holds(session):
+            workbench.inventory.release(lease.slice)
+            tx.leases.give_back(session)
 
 
 def last_request(workbench: Workbench, person_name: str) -> Request:
@@ -164,72 +251,6 @@ def last_request(workbench: Workbench, person_name: str) -> Request:
             )
         )
     return last
-
-
-def balance_of(workbench: Workbench, tx: Transaction, person: Person) -> Balance:
-    """What is left to ``person`` in the current period."""
-    period = period_of(workbench.clock(), workbench.policy.zone)
-    budget = workbench.catalogue.budgets[person.institution]
-    leases = tx.leases.unended()
-
-    def held(of: Iterable[Lease]) -> int:
-        return sum(lease.held_ticks() for lease in of)
-
-    institution_used = -tx.ledger.total(budget_account(person.institution), period)
-    institution_held = held(x for x in leases if x.institution == person.institution)
-    return Balance(
-        period=period,
-        granted=budget.person_ticks,
-        used=tx.ledger.total(use_account(person.name), period),
-        held=held(x for x in leases if x.person == person.name),
-        institution_left=budget.institution_ticks - institution_used - institution_held,
-    )
-
-
-def _entitled(workbench: Workbench, tx: Transaction, person_name: str) -> Entitlement:
-    person = tx.people.by_name(person_name)
-    try:
-        if person is not None:
-            return entitlement(person, workbench.catalogue)
-    except KeyError:
-        pass  # the institution has left the settings
-    raise RefusedError(
-        Refusal(
-            Reason.NOT_ENTITLED,
-            Message(
-                "%(person)s belongs to no institution of this workbench. "
-                "Sign out and in again, or tell an operator.",
-                {"person": person_name},
-            ),
-        )
-    )
-
-
-def _offers(
-    workbench: Workbench, tx: Transaction, inventory: Inventory, balance: Balance
-) -> tuple[Offer, ...]:
-    held = [
-        HeldSlice(lease.slice, from_ms(lease.ends_ms))
-        for lease in tx.leases.unended()
-        if lease.slice is not None
-    ]
-    return offers(workbench.catalogue, inventory, held, balance)
-
-
-def _lease(workbench: Workbench, person: Person, offer: Offer) -> Lease:
-    now = workbench.clock()
-    return Lease(
-        session=f"lw-{secrets.token_hex(6)}",
-        person=person.name,
-        institution=person.institution,
-        flavour=offer.flavour.name,
-        image=offer.image.name,
-        slice=offer.slice,
-        ticks_per_second=offer.ticks_per_second,
-        state=LeaseState.INTENDED,
-        intended_ms=to_ms(now),
-        ends_ms=to_ms(now + timedelta(seconds=offer.longest_seconds)),
-    )
 
 
 def _folders(workbench: Workbench, who: Entitlement, session: str) -> Folders:
@@ -249,7 +270,10 @@ def clear_leftovers(workbench: Workbench, person_name: str) -> None:
     """
     with workbench.database.reading() as tx:
         leftovers = tx.leases.unended_of(person_name)
+        ticket = tx.tickets.open_of(person_name)
     for lease in leftovers:
+        if ticket is not None and ticket.session == lease.session:
+            continue  # kept for the person, who is about to start it
         container = workbench.engine.session(lease.session)
         running = container is not None and container.state is ContainerState.RUNNING
         reason = EndReason.ORPHANED if running else EndReason.FAILED

@@ -92,6 +92,11 @@ class SqlLeases:
         """Over; its units are held until they are given back."""
         self._set(session, state=LeaseState.ENDED.value, ended_ms=ended_ms, end_reason=reason.value)
 
+    def holds(self, session: str) -> bool:
+        """Whether units are held for it."""
+        query = select(held_units.c.unit).where(held_units.c.session == session).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def give_back(self, session: str) -> None:
         """Its units are free."""
         self._connection.execute(delete(held_units).where(held_units.c.session == session))

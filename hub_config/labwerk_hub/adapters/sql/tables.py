@@ -129,6 +129,11 @@ tickets = Table(
     Column("held_until_ms", BigInteger),
     Column("session", String(32), ForeignKey("leases.session"), index=True),
     Column("ended_ms", BigInteger),
+    #: Where it stands, as last worked out: pages ask for it every few seconds.
+    Column("place", Integer),
+    Column("before", Integer),
+    Column("due_ms", BigInteger),
+    Column("expected_ms", BigInteger),
 )
 #: A person stands in line once.
 Index(

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import tickets
 from labwerk_hub.domain.waiting import Ticket, TicketState
+from labwerk_hub.services.ports import PlaceInLine
 
 
 class SqlTickets:
@@ -58,7 +59,28 @@ class SqlTickets:
         """Started, left, missed or refused."""
         self._set(ticket, state=state.value, ended_ms=ended_ms)
 
-    def _set(self, ticket: str, **values: str | int) -> None:
+    def reopen(self, ticket: str) -> None:
+        """Back in line: what it was called for did not start."""
+        self._set(ticket, state=TicketState.WAITING.value, session=None, ended_ms=None)
+
+    def place_of(self, ticket: str) -> PlaceInLine | None:
+        """Where it stands, as last worked out."""
+        row = self._connection.execute(select(tickets).where(tickets.c.id == ticket)).first()
+        if row is None or row.place is None:
+            return None
+        return PlaceInLine(row.place, row.before, row.due_ms, row.expected_ms)
+
+    def set_place(self, ticket: str, place: PlaceInLine) -> None:
+        """Where it stands now."""
+        self._set(
+            ticket,
+            place=place.place,
+            before=place.before,
+            due_ms=place.due_ms,
+            expected_ms=place.expected_ms,
+        )
+
+    def _set(self, ticket: str, **values: str | int | None) -> None:
         self._connection.execute(update(tickets).where(tickets.c.id == ticket).values(**values))
 
     def _list(self, condition: ColumnElement[bool]) -> list[Ticket]:

@@ -1,0 +1,149 @@
+"""The pool as the leases, the reservations, the waiting list and the driver say it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from labwerk_hub.domain.catalogue import Catalogue
+from labwerk_hub.domain.expectation import likely_end
+from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.leases import Lease, LeaseState
+from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.placement import Mix
+from labwerk_hub.domain.pool import Pool
+from labwerk_hub.domain.reservations import Reservation, claims
+from labwerk_hub.domain.terms import groups_of
+from labwerk_hub.domain.waiting import (
+    NEVER_MS,
+    Occupied,
+    Ticket,
+    TicketState,
+    Turn,
+    fair_order,
+    plan,
+)
+from labwerk_hub.services.ports import Transaction, Workbench
+
+_DAY_MS = 24 * 3600 * 1000
+#: How far back starts say what is usually asked for, and how long sessions usually last.
+_LATELY = timedelta(days=14)
+
+
+def pool_of(
+    workbench: Workbench,
+    tx: Transaction,
+    inventory: Inventory,
+    person: Person,
+    joining: Ticket | None = None,
+) -> Pool:
+    """The pool as ``person`` finds it now; with ``joining``, as if that ticket were taken."""
+    now_ms = to_ms(workbench.clock())
+    leases = [lease for lease in tx.leases.holding() if lease.slice is not None]
+    reservations = tuple(tx.reservations.current(now_ms))
+    waiting = [t for t in tx.tickets.open() if t.state is TicketState.WAITING]
+    if joining is not None:
+        waiting.append(joining)
+    durations = tx.leases.durations_since(_since(workbench)) if waiting else {}
+    due = tuple(_occupied(lease, durations, now_ms) for lease in leases)
+    profiles_of = {flavour.name: flavour.slices for flavour in workbench.catalogue.flavours}
+    return Pool(
+        inventory=inventory,
+        held=_standing(inventory, leases),
+        due=due,
+        reservations=reservations,
+        turns=_turns(workbench, tx, inventory, waiting, due, reservations, now_ms),
+        groups=groups_of(person),
+        mix=_mix(workbench.catalogue, tx.leases.flavours_since(_since(workbench))),
+        profiles_of=profiles_of,
+        now_ms=now_ms,
+    )
+
+
+def _since(workbench: Workbench) -> int:
+    return to_ms(workbench.clock() - _LATELY)
+
+
+def _standing(inventory: Inventory, leases: Iterable[Lease]) -> tuple[Slice, ...]:
+    """What leases hold, and what the driver has beside: an instance that somebody else made."""
+    held = {lease.slice for lease in leases if lease.slice is not None}
+    masks: dict[str, int] = {}
+    for slice_ in held:
+        masks[slice_.gpu] = masks.get(slice_.gpu, 0) | slice_.mask
+    foreign = (
+        instance
+        for gpu in inventory.gpus
+        for instance in gpu.instances
+        # One that overlaps a lease is that lease's, or is being replaced by it.
+        if not masks.get(gpu.name, 0) & instance.mask
+    )
+    return (*held, *foreign)
+
+
+def _occupied(lease: Lease, durations: Mapping[str, Sequence[int]], now_ms: int) -> Occupied:
+    assert lease.slice is not None  # the caller looks at leases with a slice only
+    if lease.state is LeaseState.ENDED:
+        return Occupied(lease.slice, now_ms, now_ms)  # it is being given back
+    began_ms = lease.started_ms if lease.started_ms is not None else lease.intended_ms
+    likely_ms = likely_end(now_ms, began_ms, lease.ends_ms, durations.get(lease.flavour, ()))
+    return Occupied(lease.slice, lease.ends_ms, likely_ms)
+
+
+def _turns(
+    workbench: Workbench,
+    tx: Transaction,
+    inventory: Inventory,
+    waiting: Sequence[Ticket],
+    due: Sequence[Occupied],
+    reservations: Sequence[Reservation],
+    now_ms: int,
+) -> tuple[Turn, ...]:
+    if not waiting:
+        return ()
+    catalogue, policy = workbench.catalogue, workbench.policy.waiting
+    ordered = fair_order(
+        waiting,
+        _used_lately(tx, now_ms, policy.memory_days),
+        {name: float(budget.institution_ticks) for name, budget in catalogue.budgets.items()},
+        now_ms,
+        policy.patience_seconds * 1000,
+    )
+    foreign = [
+        Occupied(slice_, NEVER_MS, NEVER_MS)
+        for slice_ in _standing(inventory, ())
+        if all(slice_.gpu != o.slice.gpu or not slice_.mask & o.slice.mask for o in due)
+    ]
+    return tuple(
+        plan(
+            ordered,
+            inventory,
+            {flavour.name: flavour.slices for flavour in catalogue.flavours},
+            [*due, *foreign],
+            claims(reservations, (), now_ms),
+            now_ms,
+            {
+                flavour.name: (flavour.default_hours or flavour.longest_hours) * 3_600_000
+                for flavour in catalogue.flavours
+            },
+        )
+    )
+
+
+def _used_lately(tx: Transaction, now_ms: int, memory_days: int) -> dict[str, float]:
+    """Ticks by institution; what lies ``memory_days`` back counts half, and so on."""
+    used: dict[str, float] = {}
+    since_ms = now_ms - 4 * memory_days * _DAY_MS
+    for (institution, day), ticks in tx.leases.used_by_day(since_ms).items():
+        age = max(0, now_ms // _DAY_MS - day)
+        used[institution] = used.get(institution, 0.0) + ticks * 0.5 ** (age / max(1, memory_days))
+    return used
+
+
+def _mix(catalogue: Catalogue, asked_for: Mapping[str, int]) -> Mix:
+    """What is usually asked for; all flavours alike while nothing is known."""
+    return [
+        (flavour.slices, float(asked_for.get(flavour.name, 0)) if asked_for else 1.0)
+        for flavour in catalogue.flavours
+        if flavour.needs_gpu and (not asked_for or asked_for.get(flavour.name))
+    ]
