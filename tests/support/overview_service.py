@@ -1,4 +1,4 @@
-"""A hub service that answers one question, for what runs inside sessions.
+"""A hub service as small as what runs inside sessions needs: it answers, and listens.
 
 The panel's server extension and the notebook client meet the real service only in
 a session; here a real HTTP server says what the test wants it to say, well or badly.
@@ -17,17 +17,25 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "token-of-the-session"
+REPORTS = "/services/labwerk/api/v1/session/activity"
 
 
 @dataclass
 class OverviewService:
-    """What the service answers, and what it was asked: (path, authorization) pairs."""
+    """What the service answers, and what it was asked: (path, authorization) pairs.
+
+    ``changed`` are the paths that were posted to, ``reports`` the activity reports that
+    came; they are answered with ``report_status``.
+    """
 
     address: str
     body: Any
     status: int = 200
     delay: float = 0.0
+    report_status: int = 204
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
 
     def environment(self, language: str = "en") -> dict[str, str]:
         """What a session's environment says about the service."""
@@ -52,6 +60,19 @@ def overview_service(body: Any) -> Iterator[OverviewService]:
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw)
+
+        def do_POST(self) -> None:
+            service.changed.append(self.path)
+            self.do_GET()
+
+        def do_PUT(self) -> None:
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            if (self.path, self.headers["Authorization"]) == (REPORTS, f"Bearer {TOKEN}"):
+                service.reports.append(json.loads(raw))
+                self.send_response(service.report_status)
+            else:
+                self.send_response(404)
+            self.end_headers()
 
         def log_message(self, *_args: object) -> None:
             """Say nothing: the test says what matters."""
@@ -114,11 +135,18 @@ def overview(datasets: list[dict[str, Any]]) -> dict[str, Any]:
                 "units_total": 8,
                 "memory_mib": 9984,
                 "simulated": True,
+                "use": None,
+                "shared_by": 1,
             },
             "cpus": 1.0,
             "memory_gib": 3,
             "started_at": "2026-11-21T22:00:00Z",
             "ends_at": "2026-11-22T06:00:00Z",
+            "longest_ends_at": "2026-11-22T10:00:00Z",
+            "extension": {"until": "2026-11-22T10:00:00Z", "refusal": None},
+            "idle": {"since": None, "stops_at": None, "warning": False},
+            "problem": None,
+            "waiting_behind": 0,
         },
         "budget": {
             "title": "Rhine Technical University",
@@ -133,5 +161,7 @@ def overview(datasets: list[dict[str, Any]]) -> dict[str, Any]:
             "lasts_seconds": 1250496,
         },
         "datasets": datasets,
+        "last_end": None,
+        "ticket": None,
         "served_at": "2026-11-21T22:10:00Z",
     }

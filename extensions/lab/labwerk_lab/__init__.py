@@ -25,7 +25,9 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server_app: ServerApp) -> None:
-    """Add the routes to a notebook server."""
+    """Add the routes to a notebook server, and report its activity."""
+    from labwerk_lab.activity import start_reports
     from labwerk_lab.routes import add_routes
 
     add_routes(server_app.web_app)
+    start_reports(server_app)

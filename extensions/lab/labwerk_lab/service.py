@@ -1,4 +1,4 @@
-"""Ask the hub service for a person's overview, with the session's own token."""
+"""Ask the hub service on a person's behalf, with the session's own token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 3.0
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the answer."""
 
-PASSED_ON = frozenset({401, 403, 404, 503})
+PASSED_ON = frozenset({401, 403, 404, 409, 503})
 """The service's refusals that keep their status on the way to the panel."""
 
 
@@ -52,25 +52,68 @@ def problem(status: int, code: str, language: str) -> Answer:
 
 async def fetch_overview(upstream: Upstream, language: str) -> Answer:
     """The service's overview, or a code and a sentence why there is none."""
+    return await _ask(upstream, "GET", f"overview?lang={language}", language)
+
+
+async def change_session(upstream: Upstream, change: str, language: str) -> Answer:
+    """Change this session (``extend``, ``still-working``): the overview after it.
+
+    A refusal is a code and a sentence, as in `fetch_overview`.
+    """
+    return await _ask(upstream, "POST", f"session/{change}?lang={language}", language)
+
+
+async def report_activity(upstream: Upstream, report: dict[str, object]) -> str | None:
+    """Tell the service what this server does; why it was not taken, None if it was."""
+    from tornado.httpclient import HTTPClientError
+
+    try:
+        response = await _send(upstream, "PUT", "session/activity", report)
+    except (HTTPClientError, OSError) as error:
+        return str(error) or type(error).__name__
+    return None if response.code == 204 else f"HTTP {response.code}"
+
+
+async def _ask(upstream: Upstream, method: str, path: str, language: str) -> Answer:
+    from tornado.simple_httpclient import HTTPTimeoutError
+
+    try:
+        response = await _send(upstream, method, path)
+    except HTTPTimeoutError:
+        return problem(503, "service-timeout", language)
+    except OSError:
+        return problem(503, "service-unreachable", language)
+    return _translate(response, language)
+
+
+async def _send(
+    upstream: Upstream, method: str, path: str, body: dict[str, object] | None = None
+) -> HTTPResponse:
+    """The service's answer, whatever its status.
+
+    Raises HTTPTimeoutError if it takes too long, OSError if there is none.
+    """
     # Imported here, since every server would pay for it at its start.
     from tornado.httpclient import AsyncHTTPClient, HTTPRequest
-    from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
+    from tornado.simple_httpclient import HTTPStreamClosedError
 
+    headers = {"Authorization": f"Bearer {upstream.token}", "Accept": "application/json"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     request = HTTPRequest(
-        f"{upstream.url}/api/v1/overview?lang={language}",
-        headers={"Authorization": f"Bearer {upstream.token}", "Accept": "application/json"},
+        f"{upstream.url}/api/v1/{path}",
+        method=method,
+        headers=headers,
+        body=None if method == "GET" else json.dumps(body).encode() if body else b"",
         connect_timeout=CONNECT_TIMEOUT,
         request_timeout=REQUEST_TIMEOUT,
         # A redirect would carry the token to where it does not belong.
         follow_redirects=False,
     )
     try:
-        response = await AsyncHTTPClient().fetch(request, raise_error=False)
-    except HTTPTimeoutError:
-        return problem(503, "service-timeout", language)
-    except (HTTPStreamClosedError, OSError):
-        return problem(503, "service-unreachable", language)
-    return _translate(response, language)
+        return await AsyncHTTPClient().fetch(request, raise_error=False)
+    except HTTPStreamClosedError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _translate(response: HTTPResponse, language: str) -> Answer:
