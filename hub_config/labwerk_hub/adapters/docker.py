@@ -7,6 +7,7 @@ stand in front of it later.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -37,6 +38,9 @@ _TIMEOUT = 20
 #: Seconds a server gets to save and end before it is killed.
 _GRACE = 10
 _CPU_PERIOD_US = 100_000
+#: What an engine answers for a command that is not there, or that cannot be run.
+_NO_SUCH_TOOL = (126, 127)
+_DEVICE = re.compile(r"\(UUID: ((GPU|MIG)-[^)]+)\)")
 #: The engine's way to say "never".
 _NEVER = "0001-01-01T00:00:00Z"
 
@@ -95,6 +99,35 @@ class DockerEngine:
                 if error.status_code != requests.codes.conflict:  # already being removed
                     raise
 
+    def cpu_ns(self, session: str) -> int | None:
+        """Processor time the session has used since its start; None if it does not run."""
+        with unreachable():
+            try:
+                stats = self.client.stats(session, stream=False, one_shot=True)
+            except docker.errors.NotFound:
+                return None
+        used = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
+        return int(used) if used else None
+
+    def devices(self, session: str) -> frozenset[str] | None:
+        """The GPU devices (``MIG-…`` or ``GPU-…``) that a running session sees inside.
+
+        NVIDIA's own tool says so, which the container runtime puts into every container with
+        a GPU. None where there is no such tool, or no container any more.
+        """
+        with unreachable():
+            try:
+                asked = self.client.exec_create(session, ["nvidia-smi", "-L"], stderr=False)
+                listed = self.client.exec_start(asked["Id"])
+                code = self.client.exec_inspect(asked["Id"])["ExitCode"]
+            except docker.errors.APIError as error:
+                if error.is_server_error():
+                    raise
+                return None
+        if code in _NO_SUCH_TOOL:
+            return None
+        return visible_devices(listed.decode("utf-8", "replace"))
+
     def has_image(self, tag: str) -> bool:
         """Whether the engine holds the image."""
         with unreachable():
@@ -103,6 +136,20 @@ class DockerEngine:
             except docker.errors.NotFound:
                 return False
             return True
+
+
+def visible_devices(listing: str) -> frozenset[str]:
+    """The devices of an ``nvidia-smi -L``: the instances, or GPUs that are not cut."""
+    found: set[str] = set()
+    gpu = ""
+    for uuid, kind in _DEVICE.findall(listing):
+        if kind == "GPU":
+            gpu = uuid
+            found.add(uuid)
+        else:  # an instance of the GPU before it, which itself is not handed out
+            found.discard(gpu)
+            found.add(uuid)
+    return frozenset(found)
 
 
 @contextmanager

@@ -36,6 +36,10 @@ class Reason(StrEnum):
     IMAGE_MISSING = "image-missing"
     ENGINE_UNREACHABLE = "engine-unreachable"
     ALREADY_RUNNING = "already-running"
+    NOT_RUNNING = "not-running"
+    OTHERS_WAIT = "others-wait"
+    LONGEST = "longest"
+    NOT_YET = "not-yet"
 
 
 #: What passes by itself, so that it makes sense to wait for it.

@@ -82,6 +82,11 @@ def still_working(activity: Activity, now_ms: int) -> Activity:
     return _after(activity, now_ms)
 
 
+def warned(activity: Activity, now_ms: int) -> Activity:
+    """The activity after the person has been shown a warning."""
+    return replace(activity, warned_ms=now_ms)
+
+
 def idle(activity: Activity, idle_seconds: int, warning_seconds: int, now_ms: int) -> Idle:
     """What the idle rule says now. ``idle_seconds`` of 0 is no rule.
 

@@ -27,7 +27,8 @@ def close(
     """End the session's lease at the engine's finish time, charged up to there.
 
     A container that is gone without a finish time is charged up to the last reading: what
-    the engine did not say, nobody pays. Does nothing to a lease that has ended.
+    the engine did not say, nobody pays. Why its stop was asked for, if it was, is the
+    reason. Does nothing to a lease that has ended.
     """
     lease = tx.leases.get(session)
     if lease is None or lease.state is LeaseState.ENDED:
@@ -39,7 +40,8 @@ def close(
     else:
         until_ms = lease.metered_to_ms if lease.metered_to_ms is not None else now_ms
     _charge(workbench, tx, lease, until_ms)
-    tx.leases.set_ended(session, max(until_ms, lease.started_ms or lease.intended_ms), reason)
+    ended_ms = max(until_ms, lease.started_ms or lease.intended_ms)
+    tx.leases.set_ended(session, ended_ms, lease.stopping or reason)
 
 
 def _live(tx: Transaction, lease: Lease, started_ms: int) -> Lease:

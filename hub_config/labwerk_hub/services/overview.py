@@ -13,9 +13,9 @@ from labwerk_hub.domain.leases import Lease, LeaseState
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR, Balance, period_end
 from labwerk_hub.domain.metering import from_ms, ticks_between, to_ms
 from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services.offers import balance_of
 from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.ports import Workbench
-from labwerk_hub.services.sessions import balance_of
 
 
 def _utc(moment: datetime) -> str:

@@ -8,27 +8,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
-from labwerk_hub.domain.leases import EndReason, LeaseState
+from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import metering, sessions
+from labwerk_hub.services import lifetime, metering, sessions
 from labwerk_hub.services.ports import ContainerState, SessionContainer, Workbench
 
 _P = ParamSpec("_P")
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What one reading of the engine came to: counts, and people whose time is up."""
+    """What one reading of the engine came to: counts, and the sessions to be stopped."""
 
     running: int
     ended: int
     expired: int
     unaccounted: int
-    time_up: tuple[str, ...]
+    to_stop: tuple[Lease, ...]
 
 
 def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconciled:
@@ -43,9 +44,14 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
     # unless it ended in between, and ending it again does nothing.
     with workbench.database.reading() as tx:
         leases = {lease.session: lease for lease in tx.leases.unended()}
+        kept = {ticket.session for ticket in tx.tickets.open()}
+        ended = [lease for lease in tx.leases.holding() if lease.state is LeaseState.ENDED]
     containers = {found.session: found for found in workbench.engine.sessions()}
     patience_ms = workbench.policy.intent_timeout_seconds * 1000
+    for lease in ended:
+        _try(lease.session, sessions.give_back, workbench, lease.session)
     running = expired = 0
+    to_stop: list[Lease] = []
     to_end: dict[str, EndReason] = {}
     for session, lease in leases.items():
         container = containers.get(session)
@@ -54,9 +60,11 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
             _try(session, metering.meter, workbench, container, now_ms)
             if _is_orphan(container, served, now_ms - patience_ms):
                 to_end[session] = EndReason.ORPHANED
+            elif lease.state is LeaseState.LIVE and _try(session, _is_due, workbench, lease):
+                to_stop.append(lease)
         elif lease.state is LeaseState.LIVE:
             to_end[session] = EndReason.STOPPED if container else EndReason.LOST
-        elif now_ms - lease.intended_ms > patience_ms:
+        elif session not in kept and now_ms - lease.intended_ms > patience_ms:
             expired += 1
             to_end[session] = EndReason.EXPIRED
     for session, reason in to_end.items():
@@ -73,11 +81,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
         ended=len(to_end) - expired,
         expired=expired,
         unaccounted=len(unaccounted),
-        time_up=tuple(
-            lease.person
-            for session, lease in leases.items()
-            if lease.state is LeaseState.LIVE and lease.ends_ms <= now_ms and session not in to_end
-        ),
+        to_stop=tuple(to_stop),
     )
 
 
@@ -91,12 +95,22 @@ def settle(workbench: Workbench) -> int:
     return len(open_sessions)
 
 
-def _try(session: str, verb: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+def _try(session: str, verb: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
     """One session that cannot be brought in line must not keep the others from it."""
     try:
-        verb(*args, **kwargs)
+        return verb(*args, **kwargs)
     except LabwerkError as error:
         _log.warning("%s is left for the next reading: %s", session, error)
+        return None
+
+
+def _is_due(workbench: Workbench, lease: Lease) -> bool:
+    """Whether a running session is to be stopped; the reason is kept for its end."""
+    lifetime.sample(workbench, lease)
+    reason = lifetime.due(workbench, lease)
+    if reason is not None:
+        lifetime.stopping(workbench, lease.session, reason)
+    return reason is not None
 
 
 def _is_orphan(container: SessionContainer, served: Collection[str] | None, before_ms: int) -> bool:

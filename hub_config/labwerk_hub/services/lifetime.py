@@ -1,0 +1,236 @@
+"""How long a session lives: its end moved, its idleness watched, its stop asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labwerk_hub.domain import idleness
+from labwerk_hub.domain.admission import Reason, Refusal
+from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.domain.idleness import Activity, Idle, Sample
+from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
+from labwerk_hub.domain.metering import from_ms, to_ms
+from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.placement import Claim
+from labwerk_hub.domain.pool import Pool
+from labwerk_hub.domain.terms import Term, groups_of, term
+from labwerk_hub.domain.texts import Message
+from labwerk_hub.services.offers import RefusedError, balance_of
+from labwerk_hub.services.pool import pool_of
+from labwerk_hub.services.ports import SliceUse, Transaction, Workbench
+
+#: An end that would move by less than this is left where it is.
+_WORTH_MS = 5 * 60_000
+
+
+@dataclass(frozen=True)
+class Extension:
+    """To when the end would be moved now, or why not; ``behind`` people wait for the slice."""
+
+    until_ms: int | None
+    refusal: Refusal | None
+    behind: int
+
+
+def extend(workbench: Workbench, person_name: str) -> Lease:
+    """Move the end of the person's session: as long again from now, while nobody waits.
+
+    Raises RefusedError with the reason.
+    """
+    inventory = workbench.inventory.read(fresh=True)
+    with workbench.database.writing() as tx:
+        person, lease = _running(tx, person_name)
+        found = extension_of(workbench, tx, inventory, person, lease)
+        if found.until_ms is None:
+            assert found.refusal is not None  # it is one or the other
+            raise RefusedError(found.refusal)
+        tx.leases.set_ends(lease.session, found.until_ms)
+        # Who prolongs is there.
+        tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
+        moved = tx.leases.get(lease.session)
+    assert moved is not None  # it was there in this transaction
+    return moved
+
+
+def extension_of(
+    workbench: Workbench, tx: Transaction, inventory: Inventory, person: Person, lease: Lease
+) -> Extension:
+    """What :func:`extend` would do now."""
+    pool = pool_of(workbench, tx, inventory, person)
+    behind = _behind(pool, lease)
+    wanted = pool.now_ms + term_of(workbench, person, lease).usual_seconds * 1000
+    until = min(wanted, lease.longest_ms, _claimed_ms(pool, lease))
+    if lease.ticks_per_second:
+        left = balance_of(workbench, tx, person).left
+        until = min(until, lease.ends_ms + left * 1000 // lease.ticks_per_second)
+    refusal = None
+    if behind:
+        refusal = Refusal(
+            Reason.OTHERS_WAIT,
+            Message("The session cannot be extended while others wait for its slice."),
+        )
+    elif lease.ends_ms >= lease.longest_ms - _WORTH_MS:
+        refusal = Refusal(
+            Reason.LONGEST,
+            Message(
+                "The session already lasts as long as it may, until %(end)s.",
+                {"end": from_ms(lease.ends_ms)},
+            ),
+        )
+    elif until < lease.ends_ms + _WORTH_MS and wanted >= lease.ends_ms + _WORTH_MS:
+        claimed = _claimed_ms(pool, lease) < lease.ends_ms + _WORTH_MS
+        refusal = _reserved(pool, lease) if claimed else _unpaid()
+    elif until < lease.ends_ms + _WORTH_MS:
+        refusal = Refusal(
+            Reason.NOT_YET,
+            Message(
+                "The session lasts until %(end)s already; extend it when it has run for a while.",
+                {"end": from_ms(lease.ends_ms)},
+            ),
+        )
+    return Extension(None if refusal else until, refusal, behind)
+
+
+def report(workbench: Workbench, person_name: str, kernels_busy: int, seen_ms: int | None) -> None:
+    """Keep what the person's server says of itself. Nothing if no session of theirs runs."""
+    now_ms = to_ms(workbench.clock())
+    with workbench.database.writing() as tx:
+        lease = _live(tx, person_name)
+        if lease is not None:
+            known = activity_of(tx, lease)
+            tx.activities.put(idleness.reported(known, kernels_busy, seen_ms, now_ms))
+
+
+def still_working(workbench: Workbench, person_name: str) -> None:
+    """The person says that the session is not idle. Raises RefusedError if none runs."""
+    with workbench.database.writing() as tx:
+        _, lease = _running(tx, person_name)
+        tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
+
+
+def sample(workbench: Workbench, lease: Lease) -> None:
+    """Measure a running session from outside; what cannot be measured stays unknown."""
+    use = workbench.inventory.use(lease.slice) if lease.slice else SliceUse()
+    measured = Sample(
+        cpu_ns=workbench.engine.cpu_ns(lease.session),
+        gpu_memory_mib=use.memory_used_mib,
+        gpu_processes=use.processes,
+        gpu_utilisation=use.utilisation,
+    )
+    with workbench.database.writing() as tx:
+        now = tx.leases.get(lease.session)
+        if now is not None and now.state is LeaseState.LIVE:
+            known = activity_of(tx, now)
+            tx.activities.put(idleness.sampled(known, measured, to_ms(workbench.clock())))
+
+
+def due(workbench: Workbench, lease: Lease) -> EndReason | None:
+    """Why a running session is to be stopped now, if it is; notes that it was warned."""
+    now_ms = to_ms(workbench.clock())
+    if lease.ends_ms <= now_ms:
+        return EndReason.TIME_UP
+    with workbench.database.reading() as tx:
+        person = tx.people.by_name(lease.person)
+        known = activity_of(tx, lease)
+        ticket = tx.tickets.of_session(lease.session)
+    if (
+        ticket is not None
+        and (ticket.held_until_ms or 0) <= now_ms
+        and known.reported_ms is not None
+        and known.seen_ms is None
+        and not known.kernels_busy
+    ):
+        return EndReason.NOT_COLLECTED
+    if person is None:
+        return None
+    found = idle_of(workbench, person, lease, known)
+    if found.warning and known.warned_ms is None:
+        with workbench.database.writing() as tx:
+            tx.activities.put(idleness.warned(activity_of(tx, lease), now_ms))
+    return EndReason.IDLE if found.stop else None
+
+
+def stopping(workbench: Workbench, session: str, reason: EndReason) -> None:
+    """Keep why a session's stop is asked of the hub."""
+    with workbench.database.writing() as tx:
+        tx.leases.set_stopping(session, reason)
+
+
+def idle_of(workbench: Workbench, person: Person, lease: Lease, known: Activity) -> Idle:
+    """What the idle rule says of the session now."""
+    idle_seconds = term_of(workbench, person, lease).idle_seconds
+    warning = workbench.policy.idle_warning_seconds
+    return idleness.idle(known, idle_seconds, warning, to_ms(workbench.clock()))
+
+
+def activity_of(tx: Transaction, lease: Lease) -> Activity:
+    """What is known of a session; a start is activity."""
+    began_ms = lease.started_ms if lease.started_ms is not None else lease.intended_ms
+    return tx.activities.get(lease.session) or Activity(lease.session, began_ms)
+
+
+def term_of(workbench: Workbench, person: Person, lease: Lease) -> Term:
+    """How long sessions such as this last; one whose flavour is gone keeps what it has."""
+    try:
+        flavour = workbench.catalogue.flavour(lease.flavour)
+    except KeyError:
+        longest = (lease.longest_ms - lease.intended_ms) // 1000
+        return Term(longest, longest, 0)
+    return term(flavour, groups_of(person), workbench.policy.rules)
+
+
+def _live(tx: Transaction, person_name: str) -> Lease | None:
+    unended = tx.leases.unended_of(person_name)
+    return next((lease for lease in unended if lease.state is LeaseState.LIVE), None)
+
+
+def _running(tx: Transaction, person_name: str) -> tuple[Person, Lease]:
+    person, lease = tx.people.by_name(person_name), _live(tx, person_name)
+    if person is None or lease is None:
+        raise RefusedError(Refusal(Reason.NOT_RUNNING, Message("No session of yours is running.")))
+    return person, lease
+
+
+def _behind(pool: Pool, lease: Lease) -> int:
+    """How many wait for something that this very slice could serve."""
+    if lease.slice is None:
+        return 0
+    gpu = pool.inventory.by_name.get(lease.slice.gpu)
+    if gpu is None:
+        return 0
+    return sum(
+        any(
+            place.mask & lease.slice.mask
+            for place in gpu.candidates(
+                pool.profiles_of.get(turn.ticket.flavour, {}).get(gpu.model.name, "")
+            )
+        )
+        for turn in pool.turns
+    )
+
+
+def _claimed_ms(pool: Pool, lease: Lease) -> int:
+    """From when on the session's slice is promised to others; far away if it is not."""
+    claims: list[Claim] = []
+    if lease.slice is not None:
+        claims = [
+            claim
+            for claim in pool.claims(lease.flavour)
+            if claim.slice.gpu == lease.slice.gpu and claim.slice.mask & lease.slice.mask
+        ]
+    begins = [claim.from_ms for claim in claims if claim.from_ms > pool.now_ms]
+    return min(begins, default=1 << 62)
+
+
+def _reserved(pool: Pool, lease: Lease) -> Refusal:
+    begins = from_ms(_claimed_ms(pool, lease))
+    return Refusal(
+        Reason.RESERVED,
+        Message("The slice is reserved for others from %(begins)s on.", {"begins": begins}),
+    )
+
+
+def _unpaid() -> Refusal:
+    return Refusal(
+        Reason.BUDGET_USED_UP, Message("Your budget does not pay for more of this session.")
+    )
