@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from datetime import datetime
 
 from labwerk_hub.domain.catalogue import Dataset
-from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import Lease, LeaseState
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR, Balance, period_end
-from labwerk_hub.domain.metering import from_ms, ticks_between, to_ms
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.domain.metering import ticks_between, to_ms
+from labwerk_hub.errors import GpuDriverError, LabwerkError
+from labwerk_hub.services import waiting
 from labwerk_hub.services.offers import balance_of
 from labwerk_hub.services.people import entitlement_of
-from labwerk_hub.services.ports import Workbench
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-Moment = Annotated[datetime, PlainSerializer(_utc, return_type=str)]
+from labwerk_hub.services.ports import SliceUse, Workbench
+from labwerk_hub.services.session_view import (
+    EndView,
+    SessionView,
+    TicketView,
+    end_view,
+    session_view,
+    ticket_view,
+)
+from labwerk_hub.services.views import Moment, Named, View
 
 
 class UnknownPersonError(LabwerkError):
@@ -31,18 +31,7 @@ class UnknownPersonError(LabwerkError):
     code = "unknown-person"
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Named(_View):
-    """Something with a name for programs and a title for people."""
-
-    name: str
-    title: str
-
-
-class PersonView(_View):
+class PersonView(View):
     """Who it is about."""
 
     name: str
@@ -51,33 +40,7 @@ class PersonView(_View):
     language: str
 
 
-class SliceView(_View):
-    """A slice: ``units`` of the GPU's ``units_total``; ``memory_mib`` None if not known."""
-
-    label: str
-    gpu: str
-    model: str
-    profile: str
-    units: int
-    units_total: int
-    memory_mib: int | None
-    simulated: bool
-
-
-class SessionView(_View):
-    """A running session."""
-
-    id: str
-    flavour: Named
-    image: Named
-    slice: SliceView | None
-    cpus: float
-    memory_gib: int
-    started_at: Moment
-    ends_at: Moment
-
-
-class BudgetView(_View):
+class BudgetView(View):
     """The person's budget in ticks (``ticks_per_gpu_hour`` of them are a GPU-hour).
 
     ``held_ticks`` is what running sessions may still use; ``lasts_seconds`` how long what
@@ -96,14 +59,14 @@ class BudgetView(_View):
     lasts_seconds: int | None
 
 
-class LicenceView(_View):
+class LicenceView(View):
     """A licence by its SPDX name and its title."""
 
     spdx: str
     title: str
 
 
-class FileView(_View):
+class FileView(View):
     """One file of a dataset, its size in bytes."""
 
     name: str
@@ -111,7 +74,7 @@ class FileView(_View):
     bytes: int
 
 
-class DatasetView(_View):
+class DatasetView(View):
     """A dataset as mounted in the session."""
 
     id: str
@@ -129,11 +92,13 @@ class DatasetView(_View):
     files: tuple[FileView, ...]
 
 
-class Overview(_View):
+class Overview(View):
     """Everything a person's own panel shows."""
 
     person: PersonView
     session: SessionView | None
+    last_end: EndView | None
+    ticket: TicketView | None
     budget: BudgetView
     datasets: tuple[DatasetView, ...]
     served_at: Moment
@@ -145,15 +110,22 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
     Raises UnknownPersonError for nobody we know.
     """
     now = workbench.clock()
+    inventory = _inventory(workbench)
+    with workbench.database.reading() as tx:
+        leases = tx.leases.unended_of(person_name)
+    lease = next((x for x in leases if x.state is LeaseState.LIVE), None)
+    use = _use(workbench, inventory, lease)
     with workbench.database.reading() as tx:
         person = tx.people.by_name(person_name)
-        leases = tx.leases.unended_of(person_name)
         if person is None or person.institution not in workbench.catalogue.budgets:
             raise UnknownPersonError(f"{person_name} is not known here; sign in at the hub first.")
         balance = balance_of(workbench, tx, person)
-    spoken = language or person.locale or workbench.policy.language
+        spoken = language or person.locale or workbench.policy.language
+        session = (
+            session_view(workbench, tx, inventory, person, lease, use, spoken) if lease else None
+        )
+        last = None if leases else tx.leases.last_ended_of(person_name)
     who = entitlement_of(workbench, person)
-    lease = next((x for x in leases if x.state is LeaseState.LIVE), None)
     title = who.institution.title.in_language(spoken)
     return Overview(
         person=PersonView(
@@ -162,61 +134,31 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
             institution=Named(name=who.institution.name, title=title),
             language=spoken,
         ),
-        session=_session(workbench, lease, spoken) if lease else None,
+        session=session,
+        last_end=end_view(workbench, last, spoken),
+        ticket=ticket_view(waiting.view_of(workbench, person_name), spoken),
         budget=_budget(workbench, balance, lease, title, now),
         datasets=tuple(_dataset(workbench, dataset, spoken) for dataset in who.datasets),
         served_at=now,
     )
 
 
-def _session(workbench: Workbench, lease: Lease, language: str) -> SessionView:
-    flavours = {flavour.name: flavour for flavour in workbench.catalogue.flavours}
-    images = {image.name: image for image in workbench.catalogue.images}
-    flavour, image = flavours.get(lease.flavour), images.get(lease.image)
-    assert lease.started_ms is not None  # a live lease has begun
-    return SessionView(
-        id=lease.session,
-        # What has left the settings since the start is shown by its name.
-        flavour=Named(
-            name=lease.flavour,
-            title=flavour.title.in_language(language) if flavour else lease.flavour,
-        ),
-        image=Named(
-            name=lease.image, title=image.title.in_language(language) if image else lease.image
-        ),
-        slice=_slice(workbench.inventory.read(), lease.slice) if lease.slice else None,
-        cpus=flavour.cpus if flavour else 0,
-        memory_gib=flavour.memory_gib if flavour else 0,
-        started_at=from_ms(lease.started_ms),
-        ends_at=from_ms(lease.ends_ms),
-    )
-
-
-def _slice(inventory: Inventory, slice_: Slice) -> SliceView:
+def _inventory(workbench: Workbench) -> Inventory:
+    """The pool; an empty one while the driver cannot be read, since the rest is still true."""
     try:
-        gpu = inventory.gpu(slice_.gpu)
-        profile = gpu.model.profile(slice_.profile)
-    except KeyError:  # the GPU has left the pool, or is cut otherwise, while the session runs
-        return SliceView(
-            label=slice_.label,
-            gpu=slice_.gpu,
-            model="",
-            profile=slice_.profile,
-            units=slice_.size,
-            units_total=slice_.size,
-            memory_mib=None,
-            simulated=False,
-        )
-    return SliceView(
-        label=f"{slice_.profile} · {gpu.model.name}",
-        gpu=gpu.name,
-        model=gpu.model.name,
-        profile=slice_.profile,
-        units=slice_.size,
-        units_total=gpu.model.units,
-        memory_mib=profile.memory_mib,
-        simulated=gpu.simulated,
-    )
+        return workbench.inventory.read()
+    except GpuDriverError:
+        return Inventory(())
+
+
+def _use(workbench: Workbench, inventory: Inventory, lease: Lease | None) -> SliceUse | None:
+    """How busy the session's slice is; None where nobody can tell."""
+    if lease is None or lease.slice is None or lease.slice.gpu not in inventory.by_name:
+        return None
+    try:
+        return workbench.inventory.use(lease.slice)
+    except LabwerkError:
+        return None
 
 
 def _budget(
