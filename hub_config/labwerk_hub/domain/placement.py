@@ -1,21 +1,35 @@
 """Where a slice goes: one planner over (gpu, profile, start).
 
 Fixed layouts, dynamic MIG, whole GPUs and shares of one differ only in which places are
-open. On a fixed GPU those are its own slices whose units nobody holds; on a dynamic one
-every start at which the profile can legally stand beside what stands there already.
+open: a fixed GPU's own slices, or every legal start on a dynamic one.
+
+**The score.** Of the open places the one is taken that costs least of what is usually asked
+for. A place on a dynamic GPU is worth its size squared, times how often such a slice is asked
+for, and a tenth of that for each slice in its way, since those go some day. What the places
+lose in worth is the cost. It is the fragmentation gradient of Weng et al. (USENIX ATC 2023),
+over places in place of amounts. A large place comes back only when all in it has gone at
+once, so size counts more than once; ``tests/bench/placement.py`` measures what comes of it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from labwerk_hub.domain.gpu import Gpu, Inventory, Model, Slice, illegal
 
 #: Recent requests: the profiles of a flavour (model → profile), and how often it is asked for.
 Mix = Sequence[tuple[Mapping[str, str], float]]
+
+#: What is left of a place's worth for each slice that stands in its way.
+BLOCKED = 0.1
+
+_Place = tuple[str, int, int]  # profile, start and size on some GPU
+_Places = tuple[_Place, ...]  # in order, so that what is known of them can be kept
+_Asked = tuple[tuple[str, float], ...]  # profiles of one model, and how often
+_KEPT = 1 << 16  # so many answers are kept; a model has some thousand states
 
 
 @dataclass(frozen=True)
@@ -25,12 +39,6 @@ class Claim:
     slice: Slice
     from_ms: int
     until_ms: int
-
-    def conflicts(self, gpu: Gpu, slice_: Slice) -> bool:
-        """Whether the promised slice cannot stand beside ``slice_`` on ``gpu``."""
-        if not gpu.dynamic or self.slice.mask & slice_.mask:
-            return bool(self.slice.mask & slice_.mask)
-        return illegal(gpu.model, (self.slice, slice_)) is not None
 
 
 @dataclass(frozen=True)
@@ -57,29 +65,33 @@ def place(
 
     ``held`` is everything that stands on the GPUs, leased or not. A ``preferred`` place comes
     first of all. Then a place that is free for ``wanted_ms`` comes before one that a claim
-    cuts short, and of those the longest. Among equals the score decides (:func:`_score`).
+    cuts short, and of those the longest. Among equals the cheapest is taken, then the tightest
+    GPU (of those shared in time the one with the fewest sharers), the highest start, the name.
     """
-    standing, promised = _by_gpu(held), _claims_by_gpu(claims)
+    asked: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for wanted, often in mix:
+        for model, profile in wanted.items():
+            asked[model][profile] = asked[model].get(profile, 0.0) + often
+    usual = {model: tuple(sorted(profiles_.items())) for model, profiles_ in asked.items()}
     best: tuple[tuple[object, ...], Placement] | None = None
-    for gpu in inventory.gpus:
-        profile = profiles.get(gpu.model.name)
-        if profile is None or gpu.fault is not None:
-            continue
-        here = tuple(standing.get(gpu.name, ()))
-        its_claims = promised.get(gpu.name, ())
-        for slice_ in _open(gpu, profile, here, its_claims, now_ms):
-            until = min(
-                (c.from_ms for c in its_claims if c.from_ms > now_ms and c.conflicts(gpu, slice_)),
-                default=None,
-            )
-            short = until is not None and until < now_ms + wanted_ms
-            score = (
+    for gpu, profile, there, taken, claimed in _ground(inventory, profiles, held, claims, now_ms):
+        options = _options(gpu, profile, there, taken, usual.get(gpu.model.name, ()))
+        if not claimed and preferred == ():
+            options = options[:1]  # nothing but the score tells them apart
+        free = gpu.model.units - taken.bit_count()
+        for cost, down, size in options:
+            slice_ = Slice(gpu.name, profile, -down, size)
+            until = _until(gpu, slice_, claimed, now_ms)
+            key = (
                 slice_ not in preferred,
-                -until if until is not None and short else float("-inf"),
-                *_score(gpu, slice_, here, mix),
+                -until if until is not None and until < now_ms + wanted_ms else float("-inf"),
+                cost,
+                free if gpu.shared_by(profile) == 1 else -free,
+                down,
+                gpu.name,
             )
-            if best is None or score < best[0]:
-                best = score, Placement(gpu, slice_, until)
+            if best is None or key < best[0]:
+                best = key, Placement(gpu, slice_, until)
     return best[1] if best else None
 
 
@@ -91,87 +103,132 @@ def room(
     now_ms: int = 0,
 ) -> int:
     """How many slices of ``profiles`` could be handed out at once now."""
-    standing, promised = _by_gpu(held), _claims_by_gpu(claims)
+    grounds = _ground(inventory, profiles, held, claims, now_ms)
     return sum(
-        _fits(gpu, profile, standing.get(gpu.name, ()), promised.get(gpu.name, ()), now_ms)
-        for gpu in inventory.gpus
-        if gpu.fault is None and (profile := profiles.get(gpu.model.name))
+        _most(gpu.model, profile, there, taken)
+        if gpu.dynamic
+        else len(_open(gpu, profile, there, taken))
+        for gpu, profile, there, taken, _ in grounds
     )
 
 
 def capacity(inventory: Inventory, profiles: Mapping[str, str]) -> int:
     """How many slices of ``profiles`` the pool has when it is empty and well."""
-    return sum(
-        _fits(gpu, profile, (), (), 0)
-        for gpu in inventory.gpus
-        if (profile := profiles.get(gpu.model.name))
+    well = tuple(gpu if gpu.fault is None else replace(gpu, fault=None) for gpu in inventory.gpus)
+    return room(Inventory(well), profiles, ())
+
+
+def _ground(
+    inventory: Inventory,
+    profiles: Mapping[str, str],
+    held: Iterable[Slice],
+    claims: Iterable[Claim],
+    now_ms: int,
+) -> Iterator[tuple[Gpu, str, _Places, int, Sequence[Claim]]]:
+    """Each GPU that may serve: its profile, what stands or is promised there now, with its mask,
+    and all claims on it."""
+    standing: defaultdict[str, set[_Place]] = defaultdict(set)
+    masks: defaultdict[str, int] = defaultdict(int)
+    claimed: defaultdict[str, list[Claim]] = defaultdict(list)
+    for slice_ in held:
+        standing[slice_.gpu].add(_place_of(slice_))
+        masks[slice_.gpu] |= slice_.mask
+    for claim in claims:
+        slice_ = claim.slice
+        claimed[slice_.gpu].append(claim)
+        if claim.from_ms <= now_ms < claim.until_ms:
+            # Where a lease runs on promised units, the lease is what stands there.
+            if not slice_.mask & masks[slice_.gpu]:
+                standing[slice_.gpu].add(_place_of(slice_))
+            masks[slice_.gpu] |= slice_.mask
+    for gpu in inventory.gpus:
+        if gpu.fault is None and (profile := profiles.get(gpu.model.name)):
+            there = tuple(sorted(standing.get(gpu.name, ())))
+            yield gpu, profile, there, masks.get(gpu.name, 0), claimed.get(gpu.name, ())
+
+
+def _place_of(slice_: Slice) -> _Place:
+    return slice_.profile, slice_.start, slice_.size
+
+
+def _until(gpu: Gpu, slice_: Slice, claims: Iterable[Claim], now_ms: int) -> int | None:
+    """When the first claim begins that could not be kept if ``slice_`` still stood."""
+    return min(
+        (
+            claim.from_ms
+            for claim in claims
+            if now_ms < claim.from_ms < claim.until_ms
+            and (
+                not _beside(gpu.model, (_place_of(slice_),), _place_of(claim.slice))
+                if gpu.dynamic
+                else claim.slice.mask & slice_.mask
+            )
+        ),
+        default=None,
     )
 
 
-def _by_gpu(slices: Iterable[Slice]) -> Mapping[str, Sequence[Slice]]:
-    found: defaultdict[str, list[Slice]] = defaultdict(list)
-    for slice_ in set(slices):
-        found[slice_.gpu].append(slice_)
-    return found
+def _open(gpu: Gpu, profile: str, there: _Places, taken: int) -> _Places:
+    """The places of ``profile`` that can be had now; on a dynamic GPU from the lowest unit on."""
+    if gpu.dynamic:
+        return _legal(gpu.model, profile, there, taken)
+    return tuple(_place_of(place_) for place_ in gpu.candidates(profile) if not place_.mask & taken)
 
 
-def _claims_by_gpu(claims: Iterable[Claim]) -> Mapping[str, Sequence[Claim]]:
-    found: defaultdict[str, list[Claim]] = defaultdict(list)
-    for claim in claims:
-        found[claim.slice.gpu].append(claim)
-    return found
+@lru_cache(_KEPT)
+def _legal(model: Model, profile: str, there: _Places, taken: int) -> _Places:
+    if profile not in model.profiles:
+        return ()
+    size, starts = model.profiles[profile].size, sorted(model.profiles[profile].starts)
+    units = (1 << size) - 1
+    free = ((profile, start, size) for start in starts if not units << start & taken)
+    return tuple(place_ for place_ in free if _beside(model, there, place_))
 
 
-def _open(
-    gpu: Gpu, profile: str, here: Sequence[Slice], claims: Sequence[Claim], now_ms: int
-) -> list[Slice]:
-    """The places of ``profile`` on ``gpu`` that can be had now."""
-    taken = 0
-    for slice_ in here:
-        taken |= slice_.mask
-    active = [claim for claim in claims if claim.from_ms <= now_ms < claim.until_ms]
-    return [
-        slice_
-        for slice_ in gpu.candidates(profile)
-        if not slice_.mask & taken
-        and not (gpu.dynamic and illegal(gpu.model, (*here, slice_)))
-        and not any(claim.conflicts(gpu, slice_) for claim in active)
-    ]
+@lru_cache(_KEPT)
+def _beside(model: Model, there: _Places, place_: _Place) -> bool:
+    """Whether ``place_`` can be had on a GPU of ``model`` beside what stands there."""
+    return illegal(model, [Slice("", *other) for other in (*there, place_)]) is None
 
 
-def _fits(
-    gpu: Gpu, profile: str, here: Sequence[Slice], claims: Sequence[Claim], now_ms: int
-) -> int:
-    """How many more of ``profile``; lowest first is optimal, as all have one size."""
-    places, count = _open(gpu, profile, here, claims, now_ms), 0
-    while places:
-        here = (*here, min(places, key=lambda slice_: slice_.start))
-        places, count = _open(gpu, profile, here, claims, now_ms), count + 1
-    return count
+@lru_cache(_KEPT)
+def _most(model: Model, profile: str, there: _Places, taken: int) -> int:
+    """How many more of ``profile``: from one end on is optimal, since all have one size."""
+    for place_ in _legal(model, profile, there, taken):
+        return 1 + _most(model, profile, tuple(sorted((*there, place_))), taken)
+    return 0
 
 
-@lru_cache(maxsize=1 << 16)
-def _starts_left(model: Model, standing: tuple[Slice, ...]) -> Mapping[str, int]:
-    """At how many starts each profile can still stand beside ``standing``."""
-    return {
-        name: sum(
-            illegal(model, (*standing, Slice("", name, start, profile.size))) is None
-            for start in profile.starts
-        )
-        for name, profile in model.profiles.items()
-    }
+def _options(
+    gpu: Gpu, profile: str, there: _Places, taken: int, asked: _Asked
+) -> Sequence[tuple[float, int, int]]:
+    """The open places, best first: cost, start (negative: the highest comes first), size."""
+    if gpu.dynamic:
+        return _scored(gpu.model, profile, there, taken, asked)
+    places, often = _open(gpu, profile, there, taken), dict(asked).get(profile, 0.0)
+    return sorted((often * (size / gpu.model.units) ** 2, -at, size) for _, at, size in places)
 
 
-def _score(gpu: Gpu, slice_: Slice, here: Sequence[Slice], mix: Mix) -> tuple[float, int, int, str]:
-    """Less is better: expected loss of places, tightest GPU, highest start, name."""
-    free = gpu.model.units - sum(other.size for other in here)
-    loss = 0.0
-    if gpu.dynamic and mix:
-        before = _starts_left(gpu.model, tuple(sorted(here)))
-        after = _starts_left(gpu.model, tuple(sorted((*here, slice_))))
-        for profiles, weight in mix:
-            name = profiles.get(gpu.model.name, "")
-            if name in gpu.model.profiles:
-                size = gpu.model.profiles[name].size
-                loss += weight * size * (before[name] - after[name])
-    return loss, free, -slice_.start, gpu.name
+@lru_cache(_KEPT)
+def _scored(
+    model: Model, profile: str, there: _Places, taken: int, asked: _Asked
+) -> Sequence[tuple[float, int, int]]:
+    asked = asked or tuple((name, 1.0) for name in model.profiles)  # all alike if nothing is known
+    before, options = _worth(model, there), []
+    for place_ in _legal(model, profile, there, taken):
+        after = _worth(model, tuple(sorted((*there, place_))))
+        cost = sum(often * (before[p] - after[p]) for p, often in asked if p in before)
+        options.append((round(cost, 9), -place_[1], place_[2]))
+    return sorted(options)
+
+
+@lru_cache(_KEPT)
+def _worth(model: Model, there: _Places) -> Mapping[str, float]:
+    """What the places of each profile are worth while these stand there."""
+    worth = dict.fromkeys(model.profiles, 0.0)
+    for name, profile in model.profiles.items():
+        for start in profile.starts:
+            place_ = (name, start, profile.size)
+            in_the_way = sum(not _beside(model, (other,), place_) for other in there)
+            worth[name] += (profile.size / model.units) ** 2 * BLOCKED**in_the_way
+    return worth
