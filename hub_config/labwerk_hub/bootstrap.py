@@ -26,7 +26,8 @@ from labwerk_hub.domain.container import CA_BUNDLE, Limits
 from labwerk_hub.domain.gpu import Gpu
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Institution
-from labwerk_hub.services.ports import Gpus, Policy, Workbench
+from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.services.ports import Gpus, Policy, WaitingPolicy, Workbench
 from labwerk_hub.settings import DatasetSettings, GpuSettings, Settings, load_settings
 
 SETTINGS_VARIABLE = "LABWERK_SETTINGS"
@@ -61,8 +62,17 @@ def workbench(settings: Settings) -> Workbench:
                 tmp_bytes=settings.sessions.tmp_mib * 2**20,
                 network=settings.network.bridge,
                 ca_bundle=CA_BUNDLE if Path(CA_BUNDLE).is_file() else None,
+                activity_seconds=settings.sessions.activity_period,
             ),
             language=settings.machine.language,
+            rules=tuple(SessionRule(**dict(rule)) for rule in settings.session_rules),
+            idle_warning_seconds=settings.sessions.idle_warning_minutes * 60,
+            waiting=WaitingPolicy(
+                enabled=settings.waiting.enabled,
+                hold_seconds=settings.waiting.hold_minutes * 60,
+                patience_seconds=settings.waiting.patience_hours * 3600,
+                memory_days=settings.waiting.memory_days,
+            ),
         ),
         database=SqlDatabase(database_url(settings), settings.machine.first_uid),
         engine=DockerEngine(instance(settings)),
@@ -102,6 +112,8 @@ def catalogue(settings: Settings) -> Catalogue:
                 longest_hours=f.longest_hours,
                 slices=f.slices,
                 ticks=f.ticks,
+                default_hours=f.default_hours,
+                idle_minutes=f.idle_minutes,
             )
             for f in settings.flavours
         ),

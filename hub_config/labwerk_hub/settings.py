@@ -131,6 +131,17 @@ class SessionSettings(_Model):
     intent_timeout: Annotated[int, Field(ge=10, le=3600)] = 180
     pids_limit: Annotated[int, Field(ge=64, le=100_000)] = 1024
     tmp_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 1024
+    activity_period: Annotated[int, Field(ge=1, le=240)] = 60
+    idle_warning_minutes: Annotated[int, Field(ge=1, le=600)] = 10
+
+
+class WaitingSettings(_Model):
+    """How people wait for what is not free."""
+
+    enabled: bool = True
+    hold_minutes: Annotated[int, Field(ge=1, le=120)] = 5
+    patience_hours: Annotated[int, Field(ge=1, le=24 * 31)] = 4
+    memory_days: Annotated[int, Field(ge=1, le=365)] = 7
 
 
 class ClaimSettings(_Model):
@@ -240,7 +251,22 @@ class FlavourSettings(_Model):
     cpus: Annotated[float, Field(gt=0, le=1024)]
     memory_gib: Annotated[int, Field(ge=1, le=65536)]
     ticks: Annotated[int, Field(ge=0)] = 0
+    #: A session first ends after ``default_hours`` (0: the longest) and may be extended.
+    default_hours: Annotated[int, Field(ge=0, le=24 * 31)] = 0
     longest_hours: Annotated[int, Field(ge=1, le=24 * 31)]
+    #: A session in which nothing ran for so long is stopped; 0 is never.
+    idle_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 31)] = 0
+
+
+class SessionRuleSettings(_Model):
+    """Other hours than a flavour's own, for a group; what is left out stays the flavour's."""
+
+    #: One of the provider's groups, or ``institution:<name>``.
+    group: Annotated[str, StringConstraints(min_length=1)]
+    flavour: str = ""
+    default_hours: Annotated[int, Field(ge=1, le=24 * 31)] | None = None
+    longest_hours: Annotated[int, Field(ge=1, le=24 * 31)] | None = None
+    idle_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 31)] | None = None
 
 
 class DatasetSettings(_Model):
@@ -294,6 +320,8 @@ class Settings(_Model):
     pool: PoolSettings = PoolSettings()
     gpus: tuple[GpuSettings, ...] = ()
     flavours: Annotated[tuple[FlavourSettings, ...], Field(min_length=1)]
+    session_rules: tuple[SessionRuleSettings, ...] = ()
+    waiting: WaitingSettings = WaitingSettings()
     datasets: tuple[DatasetSettings, ...] = ()
     demo: DemoSettings = DemoSettings()
 

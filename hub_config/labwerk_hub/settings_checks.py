@@ -93,6 +93,7 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _pool(raw)
     yield from _flavours(raw)
     yield from _flavours_served(raw)
+    yield from _lengths(raw)
     yield from _datasets(path, raw)
     yield from _network(path, raw)
     yield from _sessions(raw)
@@ -207,6 +208,21 @@ def _flavours_served(raw: Mapping[str, Any]) -> Iterator[_Fault]:
 def _asks_driver(raw: Mapping[str, Any]) -> bool:
     pool = raw.get("pool", {})
     return isinstance(pool, Mapping) and pool.get("source") == "nvml"
+
+
+def _lengths(raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    flavours = _names(raw, "flavours")
+    for section in ("flavours", "session_rules"):
+        for index, entry in enumerate(_entries(raw, section)):
+            named = entry.get("flavour", "")
+            where = f"{section}[{index + 1}]" + (f" “{entry['name']}”" if "name" in entry else "")
+            first, longest = entry.get("default_hours", 0), entry.get("longest_hours")
+            if isinstance(first, int) and isinstance(longest, int) and first > longest:
+                remedy = f"must not be longer than longest_hours ({longest})"
+                yield _Fault(where, "default_hours", first, remedy)
+            if named and named not in flavours:
+                remedy = f"is not a flavour; there are {', '.join(flavours)}"
+                yield _Fault(where, "flavour", named, remedy)
 
 
 def _datasets(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
