@@ -22,6 +22,8 @@ from labwerk_hub.commands.installed import (
     state_of,
     yes_option,
 )
+from labwerk_hub.commands.pool import gpus, tickets
+from labwerk_hub.commands.reservations import reservations
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.places import Places
@@ -37,6 +39,10 @@ _PROGRAMS = ("hub", "service", "helper", "proxy", "provider", "migrate", "settle
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def labwerk() -> None:
     """Labwerk: notebooks with slices of GPUs, run by the institutions themselves."""
+
+
+for command in (gpus, reservations, tickets):
+    labwerk.add_command(command)
 
 
 @labwerk.command()

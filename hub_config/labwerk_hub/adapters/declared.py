@@ -91,7 +91,7 @@ def declared_gpu(
     if shares > 1:
         model = shared_model(model, shares)
         layout = [f"{profile}@{start}" for profile in model.profiles for start in range(shares)]
-    slices = tuple(_placed(name, model, entry) for entry in layout)
+    slices = tuple(placed(name, model, entry) for entry in layout)
     if reason := illegal(model, slices):
         raise ValueError(f"layout cannot be placed: {reason}")
     return Gpu(
@@ -148,7 +148,8 @@ def _devices(
     return {slice_.label: device for slice_, device in zip(slices, devices, strict=True)}
 
 
-def _placed(gpu: str, model: Model, entry: str) -> Slice:
+def placed(gpu: str, model: Model, entry: str) -> Slice:
+    """The slice that an entry of a layout means; ValueError if it is not ``profile@start``."""
     match = _PLACED.fullmatch(entry)
     if match is None:
         raise ValueError(f"layout entry {entry!r} must read profile@start, such as 1g.10gb@0")

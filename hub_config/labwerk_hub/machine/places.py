@@ -57,6 +57,11 @@ class Places:
         return self.state / "hub.sqlite"
 
     @property
+    def database(self) -> Path:
+        """Labwerk's own database."""
+        return self.state / "labwerk.sqlite"
+
+    @property
     def images(self) -> Path:
         """Which image tag each image of the settings was built as."""
         return self.state / "images.json"

@@ -139,7 +139,7 @@ def _migrate(settings: Settings, places: Places, progress: Progress) -> None:
     """Migrate once per build; only here, so that no program meets tables in between."""
     stamp = f"{places.env.resolve().name} {read_stamp(places.env / '.package')}"
     done = places.run / "migrated"
-    if read_stamp(done) != stamp or not (places.state / "labwerk.sqlite").exists():
+    if read_stamp(done) != stamp or not places.database.exists():
         run_as_user(settings, places, progress.log, "migrate")
         write_whole(done, stamp + "\n")
 
