@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.dates import (
@@ -76,6 +76,36 @@ def moment(when: datetime, language: str, zone: tzinfo, now: datetime | None = N
         day = format_date(local.date(), "medium", locale=_locale(language))
     pattern = str(_locale(language).datetime_formats["medium"])
     return pattern.replace("'", "").format(clock, day)
+
+
+def clock(when: datetime, language: str, zone: tzinfo) -> str:
+    """The time of day in ``zone``, to the minute, without the zone's name."""
+    return _clock(int(when.timestamp()) // _MINUTE, language, zone)
+
+
+def brief(when: datetime, language: str, zone: tzinfo, now: datetime | None = None) -> str:
+    """A moment for a column of many, whose zone is named once: the day only if not today's."""
+    shown = clock(when, language, zone)
+    day = when.astimezone(zone).date()
+    if day == (now or datetime.now(UTC)).astimezone(zone).date():
+        return shown
+    return f"{_day(day, language)}{_GAP}{shown}"
+
+
+def zone_name(when: datetime, language: str, zone: tzinfo) -> str:
+    """What the zone is called in the language at that moment."""
+    return _zone_name(when.astimezone(zone), language)
+
+
+@lru_cache(maxsize=4096)
+def _clock(minute: int, language: str, zone: tzinfo) -> str:
+    local = datetime.fromtimestamp(minute * _MINUTE, zone)
+    return format_time(local, "short", tzinfo=zone, locale=_locale(language))
+
+
+@lru_cache(maxsize=256)
+def _day(day: date, language: str) -> str:
+    return format_skeleton("Ed", datetime(day.year, day.month, day.day), locale=_locale(language))  # noqa: DTZ001 - a date
 
 
 def _zone_name(local: datetime, language: str) -> str:

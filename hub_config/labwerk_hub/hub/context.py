@@ -26,9 +26,12 @@ from labwerk_hub.errors import EngineUnreachableError, LabwerkError
 from labwerk_hub.hub import language
 from labwerk_hub.hub.stages import SENTENCES, Stage, Stages
 from labwerk_hub.hub.start import choices
-from labwerk_hub.services import overview, people, sessions
+from labwerk_hub.services import board, overview, people, sessions, waiting
+from labwerk_hub.services.board_views import Board
+from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.waiting import WaitingView
 from labwerk_hub.settings import Settings
 
 STATIC_FOLDER = Path(__file__).parent / "static"
@@ -36,6 +39,10 @@ _log = logging.getLogger(__name__)
 
 _ENGINE_SILENT = Message(
     "The engine that runs sessions does not answer. Running sessions go on; "
+    "please try again in a minute, or tell an operator."
+)
+_NO_BOARD = Message(
+    "The pool cannot be read just now. Running sessions go on; "
     "please try again in a minute, or tell an operator."
 )
 _NOT_READABLE = Message(
@@ -128,10 +135,12 @@ class Pages:
         wanted: Request | None = None,
         *,
         instead: bool = True,
+        wait: bool = True,
     ) -> Markup:
         """The start page's questions for ``person``, in the request's language.
 
-        ``wanted`` and ``instead`` are those of :func:`labwerk_hub.hub.start.choices`.
+        ``wanted`` and ``instead`` are those of :func:`labwerk_hub.hub.start.choices`;
+        ``wait`` is whether they would take a place in line.
         """
         template = environment.get_template("labwerk/start_fields.html")
         try:
@@ -146,8 +155,28 @@ class Pages:
                 choices=choices(page, wanted, instead=instead),
                 institution=self._institution(page.person),
                 base_url=base_url,
+                wait=wait,
             )
         )
+
+    async def waiting(self, person: str) -> WaitingView | None:
+        """The person's place in line; None if they do not wait, or it cannot be read now."""
+        try:
+            return await asyncio.to_thread(waiting.view_of, self.workbench, person)
+        except LabwerkError as error:
+            _log.warning("The page goes without %s's place in line: %s", person, error)
+            return None
+
+    async def board(self, viewer: str, query: board.Query) -> Board | Message:
+        """The board as ``viewer`` may see it, or why it cannot be shown."""
+        page = await self.open(viewer)
+        try:
+            return await asyncio.to_thread(
+                board.show, self.workbench, page.person, query, page.language
+            )
+        except LabwerkError as error:
+            _log.warning("The board cannot be shown: %s", error)
+            return _NO_BOARD
 
     async def overview(self, person: str) -> Overview | None:
         """What runs and what is left for ``person``; None if it cannot be read now."""
@@ -191,6 +220,10 @@ class PageContext:
         """What runs and what is left."""
         return self._pages.overview(person)
 
+    def waiting(self, person: str) -> Awaitable[WaitingView | None]:
+        """The place in line."""
+        return self._pages.waiting(person)
+
     def budget(self, seen: Overview) -> Budget:
         """The budget of an overview."""
         of = seen.budget
@@ -225,6 +258,6 @@ def _digest(name: str) -> str:
 
 
 def _to_the_person(error: LabwerkError) -> Message:
-    if isinstance(error, sessions.RefusedError):
+    if isinstance(error, RefusedError):
         return error.refusal.message
     return _ENGINE_SILENT if isinstance(error, EngineUnreachableError) else _NOT_READABLE

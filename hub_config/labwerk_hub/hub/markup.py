@@ -6,13 +6,14 @@ same options, so all of this comes as one Jinja extension.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 from jinja2.ext import InternationalizationExtension
 
 from labwerk_hub import formats, texts
+from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.hub import language
 
@@ -30,6 +31,7 @@ def extension(zone: ZoneInfo) -> type[InternationalizationExtension]:
             )
             environment.policies["ext.i18n.trimmed"] = True
             environment.filters.update(_filters(zone))
+            environment.tests["past"] = _is_past
 
     return LabwerkMarkup
 
@@ -49,9 +51,22 @@ def _filters(zone: tzinfo) -> dict[str, object]:
     def sentence(message: Message) -> str:
         return texts.render(message, language.current(), zone)
 
+    def clock(when: datetime) -> str:
+        return formats.clock(when, language.current(), zone)
+
+    def brief(when: datetime) -> str:
+        return formats.brief(when, language.current(), zone)
+
+    def zone_name(when: datetime) -> str:
+        return formats.zone_name(when, language.current(), zone)
+
     return {
+        "brief": brief,
+        "clock": clock,
+        "zone_name": zone_name,
         "alternatives": lambda items: formats.alternatives(items, language.current()),
         "duration": lambda seconds: formats.duration(int(seconds), language.current()),
+        "from_ms": from_ms,
         "gpu_hours": lambda ticks, decimals=None: texts.gpu_hours(
             ticks, language.current(), decimals
         ),
@@ -62,6 +77,11 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "sentence": sentence,
         "utc": lambda when: _aware(when).astimezone(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _is_past(when: datetime) -> bool:
+    """Whether a moment has come, to the minute that is shown of it."""
+    return _aware(when) <= datetime.now(UTC) + timedelta(minutes=1)
 
 
 def _aware(when: datetime) -> datetime:

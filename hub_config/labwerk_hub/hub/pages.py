@@ -12,10 +12,12 @@ from traitlets.config import Config
 
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.hub import markup
+from labwerk_hub.hub.board_handlers import BoardHandler
 from labwerk_hub.hub.context import STATIC_FOLDER, PageContext, Pages
 from labwerk_hub.hub.language import LanguageHandler, RequestLanguage
 from labwerk_hub.hub.session_handlers import OffersHandler, StopHandler
 from labwerk_hub.hub.start import options_from_form
+from labwerk_hub.hub.waiting_handlers import LeaveHandler, WaitingHandler
 from labwerk_hub.services.ports import Workbench
 from labwerk_hub.settings import Settings
 
@@ -56,6 +58,9 @@ def handlers(pages: Pages) -> list[tuple[Any, ...]]:
         (r"/labwerk/language", LanguageHandler),
         (r"/labwerk/offers/([^/]+)", OffersHandler, {"pages": pages}),
         (r"/labwerk/stop/([^/]+)", StopHandler),
+        (r"/labwerk/waiting/([^/]+)", WaitingHandler, {"pages": pages}),
+        (r"/labwerk/leave/([^/]+)", LeaveHandler, {"pages": pages}),
+        (r"/labwerk/board", BoardHandler, {"pages": pages}),
         (r"/labwerk/static/(.*)", StaticFileHandler, {"path": str(STATIC_FOLDER)}),
     ]
 

@@ -27,7 +27,7 @@ class OffersHandler(BaseHandler):
     @web.authenticated
     @needs_scope("servers")
     async def get(self, user_name: str) -> None:
-        """The fragment of HTML; ``flavour`` and ``image`` say what is selected, if asked."""
+        """The fragment of HTML; ``flavour``, ``image`` and ``wait`` say what is selected."""
         flavour = self.get_argument("flavour", None)
         selected = Request(flavour, self.get_argument("image", "")) if flavour is not None else None
         await self.pages.open(self.current_user.name)
@@ -39,6 +39,7 @@ class OffersHandler(BaseHandler):
                 self.hub.base_url,
                 selected,
                 instead=selected is None,
+                wait=selected is None or bool(self.get_argument("wait", "")),
             )
         )
 

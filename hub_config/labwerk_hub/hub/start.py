@@ -16,7 +16,7 @@ from labwerk_hub.services.sessions import StartPage
 
 @dataclass(frozen=True)
 class FlavourChoice:
-    """A flavour as one answer: its best offer, and why not if it cannot be had."""
+    """A flavour as one answer: its best offer, and why not if it cannot be had now."""
 
     offer: Offer
     refusal: Refusal | None
@@ -26,6 +26,16 @@ class FlavourChoice:
     def name(self) -> str:
         """The answer's value."""
         return self.offer.flavour.name
+
+    @property
+    def waits(self) -> bool:
+        """Whether choosing it means to stand in line."""
+        return self.refusal is not None and self.offer.may_wait
+
+    @property
+    def possible(self) -> bool:
+        """Whether it can be chosen: it can be had, or waited for."""
+        return self.refusal is None or self.offer.may_wait
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,10 @@ class ImageChoice:
 
 @dataclass(frozen=True)
 class Choices:
-    """Both questions. ``missed`` is what the person had last time and cannot have now."""
+    """Both questions. ``missed`` is what the person had last time and cannot have now.
+
+    It may be that they can wait for it.
+    """
 
     flavours: tuple[FlavourChoice, ...]
     images: tuple[ImageChoice, ...]
@@ -53,7 +66,7 @@ class Choices:
     @property
     def possible(self) -> bool:
         """Whether there is something to start."""
-        return any(flavour.refusal is None for flavour in self.flavours) and any(
+        return any(flavour.possible for flavour in self.flavours) and any(
             image.refusal is None for image in self.images
         )
 
@@ -62,16 +75,16 @@ def choices(page: StartPage, selected: Request | None = None, *, instead: bool =
     """The questions for ``page``, answered with ``selected``, or as they were last time.
 
     If that flavour cannot be had, the nearest that can is chosen instead: with a GPU if
-    that one had one, and of the price next to it. Not so without ``instead``, which is
-    for what is selected on a page that is open: nobody shall start what they never saw.
+    that one had one, and of the price next to it. If none can be had, it is one that can
+    be waited for. Not so without ``instead``, which is for what is selected on a page that
+    is open: it stays selected as long as it can be had or waited for, and nobody shall
+    start what they never saw.
     """
     wanted = selected or page.last
     by_flavour = _grouped(page.offers, lambda offer: offer.flavour.name)
     best = [_best(group, wanted) for group in by_flavour]
     previous = next((o for o in best if wanted and o.flavour.name == wanted.flavour), None)
-    chosen = _nearest(best, previous)
-    if not instead and chosen is not previous:
-        chosen = None
+    chosen = _nearest(best, previous) if instead else _still(previous)
     images = [_best(group, wanted) for group in _grouped(page.offers, lambda o: o.image.name)]
     image = _chosen_image(images, wanted)
     return Choices(
@@ -88,7 +101,7 @@ def options_from_form(formdata: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
     Nothing is checked here: admission refuses what is not offered, however it was asked.
     """
-    return {key: (formdata.get(key) or [""])[0] for key in ("flavour", "image")}
+    return {key: (formdata.get(key) or [""])[0] for key in ("flavour", "image", "wait")}
 
 
 def _grouped(offers: Iterable[Offer], key: Callable[[Offer], str]) -> list[list[Offer]]:
@@ -101,14 +114,19 @@ def _grouped(offers: Iterable[Offer], key: Callable[[Offer], str]) -> list[list[
 def _best(group: list[Offer], wanted: Request | None) -> Offer:
     """The offer that stands for a group: one that can be had, with the wanted image if so."""
 
-    def rank(offer: Offer) -> tuple[bool, bool]:
-        return (offer.refusal is not None, wanted is None or offer.image.name != wanted.image)
+    def rank(offer: Offer) -> tuple[bool, bool, bool]:
+        return (
+            offer.refusal is not None,
+            not offer.may_wait,
+            wanted is None or offer.image.name != wanted.image,
+        )
 
     return min(group, key=rank)
 
 
 def _nearest(best: list[Offer], previous: Offer | None) -> Offer | None:
     possible = [offer for offer in best if offer.refusal is None]
+    possible = possible or [offer for offer in best if offer.may_wait]
     if previous is None or not possible:
         return possible[0] if possible else None
 
@@ -120,6 +138,13 @@ def _nearest(best: list[Offer], previous: Offer | None) -> Offer | None:
         )
 
     return min(possible, key=distance)
+
+
+def _still(selected: Offer | None) -> Offer | None:
+    """What is selected on an open page, unless it has become impossible."""
+    if selected is None or (selected.refusal is not None and not selected.may_wait):
+        return None
+    return selected
 
 
 def _chosen_image(images: list[Offer], wanted: Request | None) -> str | None:

@@ -32,8 +32,8 @@ from labwerk_hub.services.board_views import (
     ReservedView,
     Span,
 )
-from labwerk_hub.services.overview import Named
 from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.views import Named
 
 PAGE = 20
 HOURS = (12, 24)

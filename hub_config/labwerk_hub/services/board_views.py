@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from labwerk_hub.services.overview import Moment, Named
+from labwerk_hub.services.views import Moment, Named
 
 
 class _View(BaseModel):

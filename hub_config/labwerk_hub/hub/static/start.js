@@ -11,14 +11,24 @@
   let asked = null;
 
   // What was selected and is gone stays wanted, until something else is selected.
-  const wanted = { flavour: "", image: "" };
+  const wanted = { flavour: "", image: "", wait: "" };
 
   const selected = () => {
-    for (const name of Object.keys(wanted)) {
+    for (const name of ["flavour", "image"]) {
       const input = fields.querySelector(`input[name=${name}]:checked`);
       if (input) wanted[name] = input.value;
     }
+    wanted.wait = document.getElementById("wait")?.checked ? "1" : "";
     return new URLSearchParams(wanted).toString();
+  };
+
+  // The button says what a click on it will do.
+  const entitle = () => {
+    const button = document.getElementById("start");
+    if (!button) return;
+    const flavour = fields.querySelector("input[name=flavour]:checked");
+    const waits = flavour && "waits" in flavour.dataset && document.getElementById("wait").checked;
+    button.textContent = waits ? button.dataset.wait : button.dataset.start;
   };
 
   const focus = (id) => {
@@ -42,6 +52,7 @@
       nextNote.replaceWith(note);
     }
     fields.replaceChildren(next.content);
+    entitle();
     if (focused) focus(focused);
   };
 
@@ -85,6 +96,7 @@
   document.addEventListener("visibilitychange", () => (document.hidden ? pause() : run()));
   fields.addEventListener("change", () => {
     shown = "";
+    entitle();
   });
 
   form.addEventListener("submit", () => {
@@ -99,5 +111,6 @@
     if (event.persisted) window.location.reload();
   });
 
+  entitle();
   timer = window.setTimeout(run, SECONDS * 1000);
 })();
