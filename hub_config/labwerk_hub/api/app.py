@@ -12,17 +12,23 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub import bootstrap
+from labwerk_hub.api import session
 from labwerk_hub.api.auth import HubAuth, PersonName, UnauthorizedError
 from labwerk_hub.api.hub import Hub
+from labwerk_hub.api.line import Line
 from labwerk_hub.api.metering import Metering
+from labwerk_hub.api.problems import PROBLEMS, Problem
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import overview
+from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.settings import Language, Settings
+from labwerk_hub.texts import render
 
 PREFIX = "/services/labwerk"
 _STATUS = {
     UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
     overview.UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
+    RefusedError.code: status.HTTP_409_CONFLICT,
 }
 
 
@@ -38,30 +44,22 @@ class Health(BaseModel):
     status: str = "ok"
 
 
-class Problem(BaseModel):
-    """An error: a code for programs and a sentence for people."""
-
-    code: str
-    message: str
-
-
-_PROBLEMS: dict[int | str, dict[str, object]] = {
-    code: {"model": Problem} for code in (401, 404, 503)
-}
-
-
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service of one installation; settings default to the environment's."""
     settings = settings or bootstrap.settings_from_environment()
     workbench = bootstrap.workbench(settings)
     token = os.environ["JUPYTERHUB_API_TOKEN"]
     hub_api = f"http://{settings.network.gateway}:{settings.network.hub_port}/hub/api/"
-    metering = Metering(workbench, Hub(hub_api, token), settings.sessions.metering_period)
+    hub = Hub(hub_api, token)
+    metering = Metering(workbench, hub, settings.sessions.metering_period)
+    line = Line(workbench, hub)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         metering.start()
+        line.start()
         yield
+        await run_in_threadpool(line.stop)
         await run_in_threadpool(metering.stop)
 
     app = FastAPI(
@@ -74,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.workbench = workbench
     app.state.metering = metering
+    app.state.line = line
     app.state.hub_auth = HubAuth(
         api_url=hub_api.rstrip("/"),
         api_token=token,
@@ -82,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_exception_handler(LabwerkError, _problem)
     app.include_router(_router())
+    app.include_router(session.router(PREFIX))
     return app
 
 
@@ -91,13 +91,13 @@ def _router() -> APIRouter:
     @router.get("/health", responses={503: {"model": Problem}})
     async def health(request: Request) -> Health:
         """That the service runs and meters; needs no token."""
-        if not request.app.state.metering.is_alive:
+        if not (request.app.state.metering.is_alive and request.app.state.line.is_alive):
             raise MeteringStoppedError(
                 "The service answers but reads the engine no more; see its log and restart it."
             )
         return Health()
 
-    @router.get("/v1/overview", responses=_PROBLEMS)
+    @router.get("/v1/overview", responses=PROBLEMS)
     async def of_person(
         request: Request, person: PersonName, lang: Language | None = None
     ) -> overview.Overview:
@@ -109,7 +109,12 @@ def _router() -> APIRouter:
     return router
 
 
-async def _problem(_request: Request, error: Exception) -> JSONResponse:
+async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LabwerkError)  # what it is registered for
     code = _STATUS.get(error.code, status.HTTP_503_SERVICE_UNAVAILABLE)
-    return JSONResponse(Problem(code=error.code, message=error.message).model_dump(), code)
+    message = error.message
+    if isinstance(error, RefusedError):  # for the person to read, in their language
+        policy = request.app.state.workbench.policy
+        spoken = request.query_params.get("lang", policy.language)
+        message = render(error.refusal.message, spoken, policy.zone)
+    return JSONResponse(Problem(code=error.code, message=message).model_dump(), code)

@@ -1,7 +1,8 @@
-"""What the service asks of the hub: whose servers there are, and to stop one."""
+"""What the service asks of the hub: whose servers there are, to start one, to stop one."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import httpx
@@ -69,9 +70,21 @@ class Hub:
         """Ask the hub to stop a person's server. Raises HubUnreachableError."""
         self._request("DELETE", f"users/{person}/server")
 
-    def _request(self, method: str, path: str, **kwargs: object) -> httpx.Response:
+    def start(self, person: str, choice: Mapping[str, str]) -> None:
+        """Ask the hub to start a person's server; nothing if it is starting or running.
+
+        Raises HubUnreachableError.
+        """
+        path = f"users/{person}/server"
+        self._request("POST", path, json=dict(choice), accepted={httpx.codes.BAD_REQUEST})
+
+    def _request(
+        self, method: str, path: str, accepted: Collection[int] = (), **kwargs: object
+    ) -> httpx.Response:
         try:
             response = self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
+            if response.status_code in accepted:
+                return response
             return response.raise_for_status()
         except httpx.HTTPError as error:
             raise HubUnreachableError(f"{method} {path} at the hub failed: {error}.") from error

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from labwerk_hub.api.hub import Hub, HubUnreachableError
+from labwerk_hub.domain.leases import Lease
 from labwerk_hub.errors import DatabaseError, EngineUnreachableError, StorageError
 from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.reconcile import Reconciled, reconcile
@@ -71,7 +72,7 @@ class Metering:
                 found.expired,
                 found.unaccounted,
             )
-        list(self._stops.map(self._end, found.time_up))
+        list(self._stops.map(self._end, found.to_stop))
         return found
 
     def _served(self) -> set[str] | None:
@@ -81,9 +82,9 @@ class Metering:
             _log.warning("Orphans cannot be told now: %s", error)
             return None
 
-    def _end(self, person: str) -> None:
+    def _end(self, lease: Lease) -> None:
         try:
-            self._hub.stop(person)
-            _log.info("%s's time is up; the server is being stopped", person)
+            self._hub.stop(lease.person)
+            _log.info("%s of %s is being stopped", lease.session, lease.person)
         except HubUnreachableError as error:
-            _log.warning("%s's server is to be stopped, tried again soon: %s", person, error)
+            _log.warning("%s is to be stopped, tried again soon: %s", lease.session, error)

@@ -64,9 +64,12 @@ def _service(c: Config, settings: Settings) -> None:
     c.JupyterHub.load_roles = [
         {
             "name": "labwerk-service",
-            "description": "Reads whose servers run, and ends sessions whose time is up",
+            "description": (
+                "Reads whose servers run, ends sessions whose time is up, "
+                "and starts those of people who stood in line"
+            ),
             "services": [SERVICE],
-            "scopes": ["list:users", "read:servers", "delete:servers"],
+            "scopes": ["list:users", "read:servers", "start:servers", "delete:servers"],
         }
     ]
     c.JupyterHub.extra_user_scopes = {_SERVICE_ACCESS}

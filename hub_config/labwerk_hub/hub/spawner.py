@@ -33,6 +33,7 @@ from labwerk_hub.hub import language
 from labwerk_hub.hub.readiness import ServerEndedError, wait_until_ready
 from labwerk_hub.hub.stages import Stage, Stages
 from labwerk_hub.services import sessions
+from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.ports import ContainerState, Workbench
 from labwerk_hub.texts import N_, Message, render
 
@@ -85,8 +86,10 @@ class LabwerkSpawner(DockerSpawner):
         spoken = await language.of_spawner(self)
         try:
             return await self._start(spoken)
-        except sessions.RefusedError as refusal:
+        except RefusedError as refusal:
             raise self._refused(refusal, spoken) from None
+        except sessions.WaitingError as waits:
+            raise self._waiting(waits, spoken) from None
         except ServerEndedError:
             raise await self._ended_early(spoken) from None
         except LabwerkError as error:
@@ -105,10 +108,14 @@ class LabwerkSpawner(DockerSpawner):
         environment = self.get_env()
         address = await self._uninterrupted(self._run, granted.spec, environment)
         self.stages.reach(Stage.SERVER, spoken)
-        await wait_until_ready(
-            f"http://{address}:{PORT}{url_path_join(self.server.base_url, 'api')}",
-            is_running=self._is_running,
-        )
+        url = f"http://{address}:{PORT}{url_path_join(self.server.base_url, 'api')}"
+        # What the container sees is looked up while the server is starting anyway.
+        verified = asyncio.ensure_future(self._call(sessions.verify, self.workbench, granted.spec))
+        try:
+            await wait_until_ready(url, is_running=self._is_running)
+            await verified
+        finally:
+            verified.cancel()
         try:
             await self._call(sessions.begun, self.workbench, self.session)
         except LabwerkError as error:
@@ -179,7 +186,8 @@ class LabwerkSpawner(DockerSpawner):
         """What was chosen; for a start without a choice, as by the REST API, the last one."""
         chosen = self.user_options
         if chosen.get("flavour"):
-            return Request(str(chosen["flavour"]), str(chosen.get("image", "")))
+            flavour, image = str(chosen["flavour"]), str(chosen.get("image", ""))
+            return Request(flavour, image, wait=bool(chosen.get("wait")))
         return await self._call(sessions.last_request, self.workbench, self.user.name)
 
     async def _call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -232,7 +240,7 @@ class LabwerkSpawner(DockerSpawner):
         except (EngineUnreachableError, docker.errors.APIError):
             return ""  # no container came to be
 
-    def _refused(self, error: sessions.RefusedError, spoken: str) -> SpawnException:
+    def _refused(self, error: RefusedError, spoken: str) -> SpawnException:
         refusal = error.refusal
         gone = refusal.reason in (Reason.NOT_ENTITLED, Reason.UNKNOWN_CHOICE)
         return SpawnException(
@@ -240,6 +248,16 @@ class LabwerkSpawner(DockerSpawner):
             reason=refusal.reason.value,
             log_message=f"{self.user.name}: {refusal.reason.value}",
             status_code=403 if gone else 503,
+        )
+
+    def _waiting(self, error: sessions.WaitingError, spoken: str) -> SpawnException:
+        """No failure: the page of a server that is not there shows the person's place."""
+        sentence = Message(N_("Nothing is free just now. You stand in line."))
+        return SpawnException(
+            render(sentence, spoken),
+            reason=error.code,
+            log_message=error.message,
+            status_code=503,
         )
 
     def _unable(self, error: LabwerkError, spoken: str) -> SpawnException:

@@ -1,0 +1,76 @@
+"""The loop that advances the waiting list and has the hub start whose turn has come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from labwerk_hub.api.hub import Hub, HubUnreachableError
+from labwerk_hub.domain.waiting import Ticket
+from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services import waiting
+from labwerk_hub.services.ports import Workbench
+
+_log = logging.getLogger(__name__)
+#: Seconds between two looks at the list; without anybody in it a look is one short query.
+_PERIOD = 1.0
+#: Seconds after which a start that has not shown is asked for again.
+_AGAIN = 15.0
+
+
+class Line:
+    """Looks at the waiting list every second, in a thread of its own."""
+
+    def __init__(self, workbench: Workbench, hub: Hub) -> None:
+        self._workbench = workbench
+        self._hub = hub
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="line", daemon=True)
+        #: When the hub was asked for a ticket's start; keys are sessions.
+        self._asked: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the look that is under way."""
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether somebody looks at the list."""
+        return self._thread.is_alive()
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.advance_once()
+            except LabwerkError as error:
+                _log.warning("The line stands still: %s", error)
+            except Exception:  # noqa: BLE001 - nothing may end the line for good
+                _log.exception("This look at the line failed, the next one catches up")
+            self._stopping.wait(_PERIOD)
+
+    def advance_once(self) -> None:
+        """Call whose turn has come, and ask the hub for the starts of all who are called."""
+        called = waiting.advance(self._workbench)
+        sessions = {ticket.session for ticket in called}
+        self._asked = {s: when for s, when in self._asked.items() if s in sessions}
+        for ticket in called:
+            self._start(ticket)
+
+    def _start(self, ticket: Ticket) -> None:
+        assert ticket.session is not None  # a called ticket has a lease
+        if time.monotonic() - self._asked.get(ticket.session, float("-inf")) < _AGAIN:
+            return
+        self._asked[ticket.session] = time.monotonic()
+        choice = {"flavour": ticket.flavour, "image": ticket.image, "wait": ""}
+        try:
+            self._hub.start(ticket.person, choice)
+            _log.info("It is the turn of %s; %s is being started", ticket.person, ticket.session)
+        except HubUnreachableError as error:
+            del self._asked[ticket.session]
+            _log.warning("%s cannot be started yet, tried again soon: %s", ticket.session, error)

@@ -1,0 +1,64 @@
+"""What a session's own server and its person may say of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request, status
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from labwerk_hub.api.auth import PersonName
+from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.services import lifetime, overview
+from labwerk_hub.services.ports import Workbench
+from labwerk_hub.settings import Language
+
+#: More kernels than a session can have processes; what is said of them must fit a column.
+_MOST_KERNELS = 100_000
+
+
+class Report(BaseModel):
+    """What a server says of itself: kernels that compute, and when a browser last used it."""
+
+    kernels_busy: Annotated[int, Field(ge=0, le=_MOST_KERNELS)]
+    last_seen: AwareDatetime | None = None
+
+
+def router(prefix: str) -> APIRouter:
+    """The routes below ``prefix``."""
+    routes = APIRouter(prefix=f"{prefix}/api/v1/session")
+
+    @routes.post("/extend", responses=PROBLEMS)
+    async def extend(
+        request: Request, person: PersonName, lang: Language | None = None
+    ) -> overview.Overview:
+        """Move the end of the session of the token's owner, while nobody waits for its slice."""
+        workbench = request.app.state.workbench
+        await run_in_threadpool(lifetime.extend, workbench, person)
+        return await run_in_threadpool(overview.of_person, workbench, person, lang)
+
+    @routes.post("/still-working", responses=PROBLEMS)
+    async def still_working(
+        request: Request, person: PersonName, lang: Language | None = None
+    ) -> overview.Overview:
+        """Say that the session of the token's owner is not idle."""
+        workbench = request.app.state.workbench
+        await run_in_threadpool(lifetime.still_working, workbench, person)
+        return await run_in_threadpool(overview.of_person, workbench, person, lang)
+
+    @routes.put("/activity", status_code=status.HTTP_204_NO_CONTENT, responses=PROBLEMS)
+    async def activity(request: Request, person: PersonName, report: Report) -> None:
+        """Take the report of the server of the token's owner."""
+        workbench: Workbench = request.app.state.workbench
+        seen_ms = _past_ms(report.last_seen, workbench.clock())
+        await run_in_threadpool(lifetime.report, workbench, person, report.kernels_busy, seen_ms)
+
+    return routes
+
+
+def _past_ms(moment: datetime | None, now: datetime) -> int | None:
+    """A moment that cannot be later than now, whatever the session's clock says."""
+    return None if moment is None else to_ms(min(moment, now))
