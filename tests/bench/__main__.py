@@ -10,10 +10,13 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS), str(_TESTS.parent / "hub_config")]
 
-from bench import spawn  # noqa: E402  (the lines above make it importable)
+from bench import placement, spawn  # noqa: E402  (the lines above make it importable)
 from bench.report import Report  # noqa: E402
 
-BENCHMARKS: dict[str, Callable[[], Report]] = {"spawn": spawn.measure}
+BENCHMARKS: dict[str, Callable[[], Report]] = {
+    "placement": placement.measure,
+    "spawn": spawn.measure,
+}
 
 
 def main() -> int:
