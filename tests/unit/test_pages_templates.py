@@ -4,136 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from http.client import responses
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
-from jupyterhub._data import DATA_FILES_PATH
 from jupyterhub.spawner import SpawnException
-from labwerk_hub import bootstrap
-from labwerk_hub.adapters.built_images import BuiltImage, BuiltImages
-from labwerk_hub.adapters.sql import migrate
-from labwerk_hub.domain.leases import Lease, LeaseState
-from labwerk_hub.domain.people import Identity, Person, Role
-from labwerk_hub.domain.texts import LANGUAGES, Localized, Message
-from labwerk_hub.hub import markup
-from labwerk_hub.hub.context import PageContext, Pages
+from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.texts import LANGUAGES, Message
 from labwerk_hub.hub.stages import Stage, Stages
-from labwerk_hub.services import people
-from labwerk_hub.services.ports import Workbench
-from labwerk_hub.settings import Settings, load_settings
-from support.settings import settings_text
+from support.site import Site, site_in, soup, user_of, words
 from tornado import web
 
-OURS = Path(markup.__file__).parent / "templates"
-STOCK = Path(DATA_FILES_PATH) / "templates"
 STATUSES = [400, 401, 403, 404, 405, 422, 429, 500, 502, 503, 504]
-
-
-@dataclass
-class Site:
-    """A settings file's pages and the people of its database."""
-
-    settings: Settings
-    workbench: Workbench
-    pages: Pages = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.pages = Pages(self.settings, self.workbench)
-
-    def person(self, name: str = "Anna Müller", locale: str = "de", *roles: Role) -> Person:
-        """Somebody of the university who has signed in."""
-        identity = Identity(
-            issuer="https://sso.example",
-            subject=name,
-            institution="thr",
-            display_name=name,
-            email=None,
-            locale=locale,
-            groups=frozenset(),
-            roles=frozenset(roles),
-        )
-        return people.remember(self.workbench, identity)
-
-    def environment(self, *, is_async: bool) -> Environment:
-        """One of the two that JupyterHub makes."""
-        return Environment(
-            loader=ChoiceLoader(
-                [
-                    PrefixLoader({"templates": FileSystemLoader([str(STOCK)])}, "/"),
-                    FileSystemLoader([str(OURS), str(STOCK)]),
-                ]
-            ),
-            autoescape=True,
-            enable_async=is_async,
-            extensions=[markup.extension(self.workbench.policy.zone)],
-        )
-
-    async def page(self, template: str, viewer: Person | None = None, **more: object) -> str:
-        """A page as the hub's handlers render it."""
-        rendered = self.environment(is_async=True).get_template(template)
-        return await rendered.render_async(**self.given(viewer), **more)
-
-    def error(self, status: int, viewer: Person | None = None, **more: object) -> str:
-        """An error page, which JupyterHub renders without waiting for anything."""
-        rendered = self.environment(is_async=False).get_template("error.html")
-        more = {"message": "", "message_html": "", "extra_error_html": "", **more}
-        words = {"status_code": status, "status_message": responses[status]}
-        return rendered.render(**self.given(viewer), **words, **more)
-
-    def given(self, viewer: Person | None) -> dict[str, Any]:
-        """What every template is given."""
-        return {
-            "labwerk": PageContext(self.pages, viewer.name if viewer else None),
-            "user": _user(viewer) if viewer else None,
-            "base_url": "/hub/",
-            "prefix": "/",
-            "login_url": "/hub/login",
-            "logout_url": "/hub/logout",
-            "static_url": lambda path, **_: f"/hub/static/{path}",
-            "parsed_scopes": {"admin-ui": {}} if viewer and viewer.roles else {},
-            "xsrf": "token",
-            "xsrf_token": "token",
-        }
-
-
-def _user(person: Person) -> SimpleNamespace:
-    """As much of JupyterHub's user as the templates ask for."""
-    return SimpleNamespace(
-        name=person.name,
-        escaped_name=person.name,
-        server_url=lambda name: f"/user/{person.name}/{name}",
-        spawner=SimpleNamespace(failure_log="the end of the log"),
-    )
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    file = tmp_path / "labwerk.toml"
-    file.write_text(settings_text(tmp_path), encoding="utf-8")
-    image = BuiltImage(
-        name="base", title=Localized.same("Base"), description=Localized.same("…"), tag="base:1"
-    )
-    BuiltImages(images=(image,)).write(tmp_path)
-    settings = load_settings(file)
-    migrate(bootstrap.database_url(settings))
-    made = Site(settings, bootstrap.workbench(settings))
-    yield made
-    made.workbench.database.close()  # type: ignore[attr-defined]
-
-
-def _soup(html: str) -> BeautifulSoup:
-    return BeautifulSoup(html, "html.parser")
-
-
-def _words(html: str) -> str:
-    return " ".join(_soup(html).get_text(" ").split())
+    with site_in(tmp_path) as made:
+        yield made
 
 
 # ------------------------------------------------------------------ the frame
@@ -142,7 +33,7 @@ def _words(html: str) -> str:
 @pytest.mark.parametrize("spoken", LANGUAGES)
 async def test_a_page_is_in_the_persons_language_and_says_so(site: Site, spoken: str) -> None:
     html = await site.page("logout.html", site.person(locale=spoken))
-    page = _soup(html)
+    page = soup(html)
     assert page.html is not None
     assert page.html["lang"] == spoken
     current = page.select_one(".lw-languages [aria-current]")
@@ -151,9 +42,9 @@ async def test_a_page_is_in_the_persons_language_and_says_so(site: Site, spoken:
 
 
 async def test_the_frame_names_the_person_and_their_institution(site: Site) -> None:
-    words = _words(await site.page("stop_pending.html", site.person()))
-    assert "Anna Müller" in words
-    assert "Technische Hochschule Rhein" in words
+    read = words(await site.page("stop_pending.html", site.person()))
+    assert "Anna Müller" in read
+    assert "Technische Hochschule Rhein" in read
 
 
 async def test_names_are_shown_and_never_obeyed(site: Site) -> None:
@@ -164,14 +55,14 @@ async def test_names_are_shown_and_never_obeyed(site: Site) -> None:
 
 async def test_every_page_of_the_demo_says_that_it_is_one(site: Site) -> None:
     html = await site.page("login.html", authenticator_login_url="/hub/oauth_login")
-    assert _soup(html).select_one(".lw-demo") is not None
+    assert soup(html).select_one(".lw-demo") is not None
 
 
 async def test_a_real_installation_has_no_demo_banner(site: Site) -> None:
     real = site.settings.sign_in.model_copy(update={"issuer": "https://sso.example"})
     other = replace(site, settings=site.settings.model_copy(update={"sign_in": real}))
     html = await other.page("login.html", authenticator_login_url="/hub/oauth_login")
-    assert _soup(html).select_one(".lw-demo") is None
+    assert soup(html).select_one(".lw-demo") is None
 
 
 @pytest.mark.parametrize(
@@ -181,15 +72,15 @@ async def test_a_page_loads_nothing_from_elsewhere_and_no_script_it_does_not_use
     site: Site, template: str
 ) -> None:
     person = site.person()
-    html = await site.page(template, person, for_user=_user(person))
-    sources = [tag.get("src") or tag.get("href") for tag in _soup(html)(["script", "link", "img"])]
+    html = await site.page(template, person, for_user=user_of(person))
+    sources = [tag.get("src") or tag.get("href") for tag in soup(html)(["script", "link", "img"])]
     assert all(str(source).startswith("/hub/") for source in sources if source)
     assert not re.search(r"jquery|require\.js|bootstrap\.bundle", html)
 
 
 async def test_the_operators_link_says_that_the_page_behind_it_is_english(site: Site) -> None:
     html = await site.page("stop_pending.html", site.person("Olga", "fr", Role.OPERATOR))
-    link = _soup(html).find("a", href="/hub/admin")
+    link = soup(html).find("a", href="/hub/admin")
     assert link is not None
     assert "(en anglais)" in link.get_text()
 
@@ -212,11 +103,11 @@ async def test_the_pages_of_tokens_and_permissions_are_translated_too(
         ),
     ]
     english = {"Access tokens", "Give access", "An invitation"}
-    headings = {heading.get_text() for page in pages for heading in _soup(page)("h1")}
+    headings = {heading.get_text() for page in pages for heading in soup(page)("h1")}
     assert len(headings) == len(english)
     assert headings.isdisjoint(english) is (spoken != "en")
     for page in pages[1:]:
-        described = _soup(page).find("ul", attrs={"lang": "en"})
+        described = soup(page).find("ul", attrs={"lang": "en"})
         assert described is not None
         assert described.get_text(strip=True) == "Do it"
 
@@ -226,7 +117,7 @@ async def test_the_pages_of_tokens_and_permissions_are_translated_too(
 
 async def _fields(site: Site, person: Person) -> BeautifulSoup:
     await site.pages.open(person.name)
-    return _soup(
+    return soup(
         await site.pages.start_fields(site.environment(is_async=True), person.name, "/hub/")
     )
 
@@ -238,40 +129,49 @@ async def test_the_start_page_shows_what_is_free_what_it_costs_and_how_long_it_l
     small = page.find(id="flavour-small")
     assert small is not None
     assert small.has_attr("checked")
-    card = " ".join(small.find_parent(class_="lw-choice").get_text(" ").split())  # type: ignore[union-attr]
-    for words in ("free now", "0.125 GPU-hours an hour", "your budget lasts", "8 h at most"):
-        assert words in card
+    card = words(str(small.find_parent(class_="lw-choice")))
+    for fact in (
+        "free now",
+        "0.125 GPU-hours an hour",
+        "your budget lasts",
+        "4\xa0h, extendable to 8\xa0h",
+    ):
+        assert fact.replace("\xa0", " ") in card
     assert "simulated" in card
 
 
-async def test_what_cannot_be_had_is_disabled_and_says_why(site: Site) -> None:
-    luca = site.person("Luca Bianchi", "it")
-    inventory = site.workbench.inventory.read()
-    single = next(f for f in site.workbench.catalogue.flavours if f.name == "single")
-    (_, slice_), *_ = inventory.matching(single.slices)
-    now = int(datetime.now(UTC).timestamp())
-    with site.workbench.database.writing() as tx:
-        tx.leases.add(
-            Lease(
-                session="lw-000000000001",
-                person=luca.name,
-                institution="thr",
-                flavour="single",
-                image="base",
-                slice=slice_,
-                ticks_per_second=6,
-                state=LeaseState.INTENDED,
-                intended_ms=now * 1000,
-                ends_ms=(now + 3600) * 1000,
-            )
-        )
-    page = await _fields(site, site.person())
+async def test_what_is_full_can_be_chosen_to_wait_for_and_says_what_that_means(
+    site: Site,
+) -> None:
+    luca, anna = site.person("Luca Bianchi", "it"), site.person()
+    site.hold(luca, "real-a30", "2g.12gb@0", flavour="single")
+    page = await _fields(site, anna)
+    choice = page.find(id="flavour-single")
+    assert choice is not None
+    assert not choice.has_attr("disabled")
+    assert not choice.has_attr("checked")
+    assert choice.has_attr("data-waits")
+    card = words(str(choice.find_parent(class_="lw-choice")))
+    assert "spätestens frei" in card
+    wait = page.find("input", id="wait")
+    assert wait is not None
+    assert wait.has_attr("checked")
+    assert wait["value"] == "1"
+    button = page.find(id="start")
+    assert button is not None
+    assert (button["data-start"], button["data-wait"]) == ("Starten", "Warten")
+
+
+async def test_what_no_gpu_can_serve_is_disabled_and_says_why(site: Site) -> None:
+    broken = replace(site.workbench.inventory.read().gpu("real-a30"), fault="it fell off the bus")
+    site.pool.replace(broken)
+    page = await _fields(site, site.person(locale="en"))
     choice = page.find(id="flavour-single")
     assert choice is not None
     assert choice.has_attr("disabled")
     card = choice.find_parent(class_="lw-choice")
     assert card is not None
-    assert "spätestens frei" in card.get_text()
+    assert "have failed" in card.get_text()
 
 
 async def test_every_choice_has_a_label_and_belongs_to_a_question(site: Site) -> None:
@@ -287,7 +187,7 @@ async def test_every_choice_has_a_label_and_belongs_to_a_question(site: Site) ->
 async def test_somebody_unknown_reads_why_nothing_is_offered(site: Site) -> None:
     await site.pages.open(None)
     html = await site.pages.start_fields(site.environment(is_async=True), "thr--nobody", "/hub/")
-    page = _soup(html)
+    page = soup(html)
     assert page.find(role="alert") is not None
     assert "thr--nobody" in page.get_text()
     assert not page.select("input")
@@ -304,7 +204,7 @@ async def test_the_pending_page_shows_the_stage_and_follows_without_javascript(
     spawner = SimpleNamespace(
         stages=stages, default_url="/lab", orm_spawner=SimpleNamespace(started=None)
     )
-    page = _soup(
+    page = soup(
         await site.page(
             "spawn_pending.html", site.person(), spawner=spawner, progress_url="/hub/api/progress"
         )
@@ -329,8 +229,8 @@ async def test_home_shows_the_budget_and_the_way_to_start(site: Site) -> None:
         default_server=SimpleNamespace(pending=None, active=False),
         url="/hub/spawn/thr--anna-mueller",
     )
-    assert "60 ore GPU" in _words(html)
-    start = _soup(html).find(id="start")
+    assert "60 ore GPU" in words(html)
+    start = soup(html).find(id="start")
     assert start is not None
     assert start["href"] == "/hub/spawn/thr--anna-mueller"
 
@@ -351,10 +251,10 @@ async def test_after_a_refusal_the_sentence_and_the_offers_are_there(site: Site)
         exception=_refused("Alle sind belegt."),
         spawn_url="/hub/spawn/thr--anna-mueller",
     )
-    alert = _soup(html).find(role="alert")
+    alert = soup(html).find(role="alert")
     assert alert is not None
     assert alert.get_text(strip=True) == "Alle sind belegt."
-    assert _soup(html).find(id="flavour-small") is not None
+    assert soup(html).find(id="flavour-small") is not None
     assert "the end of the log" not in html
 
 
@@ -380,7 +280,7 @@ def test_every_error_is_told_in_words_of_the_readers_language(site: Site, spoken
     site.pages.default_language = spoken
     headings = set()
     for status in STATUSES:
-        page = _soup(site.error(status, exception=web.HTTPError(status, "inner words")))
+        page = soup(site.error(status, exception=web.HTTPError(status, "inner words")))
         assert page.html is not None
         assert page.html["lang"] == spoken
         assert page.h1 is not None
@@ -402,10 +302,10 @@ def test_an_error_in_our_own_sentences_is_shown_whole(site: Site) -> None:
         Message("Your provider did not say your affiliation (claim %(claim)s).", {"claim": "<x>"}),
     )
     html = site.error(403, exception=fault, extra_error_html='<a href="/hub/logout">Other</a>')
-    alert = _soup(html).find(role="alert")
+    alert = soup(html).find(role="alert")
     assert alert is not None
     assert [p.get_text() for p in alert("p")][1].endswith("(claim <x>).")
-    assert _soup(html).find("a", href="/hub/logout") is not None
+    assert soup(html).find("a", href="/hub/logout") is not None
 
 
 def test_what_jupyterhub_adds_in_english_is_left_out(site: Site) -> None:
