@@ -28,9 +28,31 @@ def models() -> Mapping[str, Model]:
     file's ``placements_evidence`` says for each model whether its placements are
     verified or inferred. A driver's own answer always wins over this table.
     """
+    return {name: _model(name, entry) for name, entry in _table().items()}
+
+
+@cache
+def models_by_pci() -> Mapping[str, Model]:
+    """The table's models by PCI device id, written as in ``0x233010DE``."""
+    return {
+        number: models()[name]
+        for name, entry in _table().items()
+        for number in _texts(entry["pci_device_ids"])
+    }
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, object]]:
     source = resources.files(__package__).joinpath("mig_geometry.json")
-    table = json.loads(source.read_text(encoding="utf-8"))["models"]
-    return {name: _model(name, entry) for name, entry in table.items()}
+    table: Mapping[str, Mapping[str, object]] = json.loads(source.read_text(encoding="utf-8"))[
+        "models"
+    ]
+    return table
+
+
+def _texts(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return [str(item) for item in value]
 
 
 def _model(name: str, entry: Mapping[str, object]) -> Model:
