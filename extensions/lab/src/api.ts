@@ -1,6 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
-import { IOverview, isOverview } from './wire';
+import { Change, IOverview, isOverview } from './wire';
 
 /** The languages that Labwerk speaks. */
 const LANGUAGES = ['en', 'de', 'it', 'fr'];
@@ -23,19 +23,27 @@ export function pageLanguage(): string {
 }
 
 /**
- * Ask this server for the person's overview.
+ * Ask this server for the person's overview, after a change to the session if
+ * one is named.
  *
  * @throws OverviewError with the code that the server gave, or
  * `server-unreachable` (no answer) or `bad-answer` (not an overview).
  */
 export async function requestOverview(
-  settings: ServerConnection.ISettings
+  settings: ServerConnection.ISettings,
+  change: Change | null
 ): Promise<IOverview> {
-  const url = URLExt.join(settings.baseUrl, 'labwerk', 'api', 'overview');
+  const path = change === null ? ['overview'] : ['session', change];
+  const url = URLExt.join(settings.baseUrl, 'labwerk', 'api', ...path);
   const query = URLExt.objectToQueryString({ lang: pageLanguage() });
+  const method = change === null ? 'GET' : 'POST';
   let response: Response;
   try {
-    response = await ServerConnection.makeRequest(url + query, {}, settings);
+    response = await ServerConnection.makeRequest(
+      url + query,
+      { method },
+      settings
+    );
   } catch (reason) {
     throw new OverviewError('server-unreachable', String(reason));
   }

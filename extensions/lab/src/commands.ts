@@ -9,6 +9,8 @@ export namespace CommandIDs {
   export const show = 'labwerk-lab:show';
   /** Ask for the overview now. */
   export const refresh = 'labwerk-lab:refresh';
+  /** Move the end of the session. */
+  export const extend = 'labwerk-lab:extend';
   /** The hub's own page to stop the server; there only behind a hub. */
   export const controlPanel = 'hub:control-panel';
 }

@@ -26,6 +26,19 @@ export class Formatter {
     }).format(value);
   }
 
+  /** A share of one as a percentage. */
+  percent(share: number): string {
+    return new Intl.NumberFormat(this.locale, {
+      style: 'percent',
+      maximumFractionDigits: 0
+    }).format(share);
+  }
+
+  /** An amount of memory in GiB, without the unit's name. */
+  gib(mib: number): string {
+    return this.number(mib / 1024, 2);
+  }
+
   /** Ticks as GPU-hours, without the unit's name. */
   gpuHours(ticks: number, budget: IBudget): string {
     const hours = ticks / budget.ticks_per_gpu_hour;

@@ -3,8 +3,9 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
+import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IEditorTracker } from '@jupyterlab/fileeditor';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStateDB } from '@jupyterlab/statedb';
@@ -24,7 +25,9 @@ const overview: JupyterFrontEndPlugin<IOverviewModel> = {
   autoStart: true,
   provides: IOverviewModel,
   activate: (app: JupyterFrontEnd): IOverviewModel =>
-    new OverviewModel(() => requestOverview(app.serviceManager.serverSettings))
+    new OverviewModel(change =>
+      requestOverview(app.serviceManager.serverSettings, change)
+    )
 };
 
 const inserter: JupyterFrontEndPlugin<ICodeInserter> = {
@@ -94,5 +97,46 @@ const panel: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const notices: JupyterFrontEndPlugin<void> = {
+  id: 'labwerk-lab:notices',
+  description:
+    "Tells about the session's end, idleness and GPU, and saves documents first.",
+  autoStart: true,
+  requires: [IOverviewModel],
+  optional: [ITranslator, IDocumentManager, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IOverviewModel,
+    translator: ITranslator | null,
+    documents: IDocumentManager | null,
+    palette: ICommandPalette | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    // Loaded when Lab stands: its start does not wait for it.
+    const ready = app.restored.then(async () => {
+      const [{ Notifier }, { saveDocuments }] = await Promise.all([
+        import('./notifier'),
+        import('./save')
+      ]);
+      model.watch();
+      return new Notifier({
+        model,
+        trans,
+        manager: Notification.manager,
+        save: async () =>
+          documents !== null && (await saveDocuments(app.shell, documents)),
+        showPanel: () => void app.commands.execute(CommandIDs.show)
+      });
+    });
+    app.commands.addCommand(CommandIDs.extend, {
+      label: trans.__('Extend the Session'),
+      caption: trans.__('Move the end of the session as far as it may go'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: async () => (await ready).change('extend')
+    });
+    palette?.addItem({ command: CommandIDs.extend, category: BRAND });
+  }
+};
+
 export { ICodeInserter, IOverviewModel } from './tokens';
-export default [overview, inserter, panel];
+export default [overview, inserter, panel, notices];

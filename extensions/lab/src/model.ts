@@ -3,23 +3,29 @@ import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { OverviewError } from './api';
 import { IOverviewModel, OverviewState } from './tokens';
-import { IOverview } from './wire';
+import { Change, IOverview } from './wire';
 
 /** Milliseconds between two requests, and between two looks at the clock. */
 const REQUEST_INTERVAL = 60_000;
 const LONGEST_INTERVAL = 300_000;
 const CLOCK_INTERVAL = 20_000;
+/** A page that nobody sees asks this seldom: it must hear of the end all the same. */
+const HIDDEN_INTERVAL = 290_000;
+/** News this young are not asked for again when somebody begins to look. */
+const FRESH = 15_000;
 
 /**
- * The overview, polled while somebody looks at it and never otherwise.
+ * The overview, polled while somebody watches it and never otherwise.
  *
  * A failed request keeps the last overview, with the reason beside it: a service
  * that restarts must not empty the panel of a session that runs on.
  */
 export class OverviewModel implements IOverviewModel, IDisposable {
-  constructor(request: () => Promise<IOverview>) {
+  /**
+   * @param request - asks the service, after a change if one is named.
+   */
+  constructor(request: (change: Change | null) => Promise<IOverview>) {
     this._request = request;
-    const standby = () => this._watchers === 0 || document.hidden;
     this._poll = new Poll({
       auto: false,
       name: 'labwerk-lab:overview',
@@ -29,15 +35,18 @@ export class OverviewModel implements IOverviewModel, IDisposable {
         backoff: true,
         max: LONGEST_INTERVAL
       },
-      standby
+      standby: () =>
+        this._watchers === 0 ||
+        (document.hidden && this._age() < HIDDEN_INTERVAL)
     });
     this._clock = new Poll({
       auto: false,
       name: 'labwerk-lab:clock',
       factory: async () => this._changed.emit(),
       frequency: { interval: CLOCK_INTERVAL, backoff: false },
-      standby
+      standby: () => this._watchers === 0
     });
+    document.addEventListener('visibilitychange', this._onVisibility);
   }
 
   get changed(): ISignal<this, void> {
@@ -60,11 +69,27 @@ export class OverviewModel implements IOverviewModel, IDisposable {
     return this._poll.refresh();
   }
 
+  async change(change: Change): Promise<IOverview> {
+    try {
+      const overview = await this._request(change);
+      // A request that is under way would bring what was before the change.
+      this._changes += 1;
+      this._adopt(overview);
+      return overview;
+    } catch (reason) {
+      // What was offered is refused: what is offered now is another thing.
+      void this.refresh();
+      throw asProblem(reason);
+    }
+  }
+
   watch(): IDisposable {
     this._watchers += 1;
     if (this._watchers === 1) {
-      void this._poll.refresh();
       void this._clock.start();
+    }
+    if (this._watchers === 1 || this._age() > FRESH) {
+      void this._poll.refresh();
     }
     return new DisposableDelegate(() => {
       this._watchers -= 1;
@@ -79,17 +104,20 @@ export class OverviewModel implements IOverviewModel, IDisposable {
     if (this.isDisposed) {
       return;
     }
+    document.removeEventListener('visibilitychange', this._onVisibility);
     this._poll.dispose();
     this._clock.dispose();
     Signal.clearData(this);
   }
 
   private async _fetch(): Promise<void> {
+    const changes = this._changes;
+    this._askedAt = Date.now();
     try {
-      const overview = await this._request();
-      const receivedAt = Date.now();
-      this._clockError = Date.parse(overview.served_at) - receivedAt;
-      this._setState({ status: 'ready', overview, receivedAt, problem: null });
+      const overview = await this._request(null);
+      if (changes === this._changes) {
+        this._adopt(overview);
+      }
     } catch (reason) {
       this._setState(
         this._state.status === 'ready'
@@ -101,6 +129,23 @@ export class OverviewModel implements IOverviewModel, IDisposable {
     }
   }
 
+  private _adopt(overview: IOverview): void {
+    const receivedAt = Date.now();
+    this._clockError = Date.parse(overview.served_at) - receivedAt;
+    this._setState({ status: 'ready', overview, receivedAt, problem: null });
+  }
+
+  /** Milliseconds since the service was last asked. */
+  private _age(): number {
+    return Date.now() - this._askedAt;
+  }
+
+  private readonly _onVisibility = (): void => {
+    if (!document.hidden && this._watchers > 0 && this._age() > FRESH) {
+      void this._poll.refresh();
+    }
+  };
+
   private _setState(state: OverviewState): void {
     if (!this.isDisposed) {
       this._state = state;
@@ -108,12 +153,14 @@ export class OverviewModel implements IOverviewModel, IDisposable {
     }
   }
 
-  private readonly _request: () => Promise<IOverview>;
+  private readonly _request: (change: Change | null) => Promise<IOverview>;
   private readonly _poll: Poll;
   private readonly _clock: Poll;
   private readonly _changed = new Signal<this, void>(this);
   private _state: OverviewState = { status: 'loading' };
   private _clockError = 0;
+  private _askedAt = -Infinity;
+  private _changes = 0;
   private _watchers = 0;
 }
 

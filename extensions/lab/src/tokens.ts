@@ -2,7 +2,7 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import type { OverviewError } from './api';
-import type { IDataset, IOverview } from './wire';
+import type { Change, IDataset, IOverview } from './wire';
 import type { Library } from './snippets';
 
 /** What is known about the person's workbench at this moment. */
@@ -27,6 +27,13 @@ export interface IOverviewModel {
   now(): number;
   /** Ask again at once, if anybody watches; who begins to watch gets news anyway. */
   refresh(): Promise<void>;
+  /**
+   * Change the session; the state is then the answer.
+   *
+   * @returns the overview after the change.
+   * @throws OverviewError with the service's code and sentence if it refuses.
+   */
+  change(change: Change): Promise<IOverview>;
   /** Keep the state fresh until the returned handle is disposed. */
   watch(): IDisposable;
 }

@@ -27,6 +27,31 @@ export interface ISlice {
   /** null where the memory is not known. */
   memory_mib: number | null;
   simulated: boolean;
+  /** null for a simulated slice: there is nothing to measure. */
+  use: ISliceUse | null;
+  /** How many sessions share it in time, this one included. */
+  shared_by: number;
+}
+
+/** How busy a slice is; null where the hardware cannot say, which is not 0. */
+export interface ISliceUse {
+  memory_used_mib: number | null;
+  processes: number | null;
+  /** A share of one. */
+  utilisation: number | null;
+}
+
+/** What an extension would give now: the new end, or why there is none. */
+export interface IExtension {
+  until: string | null;
+  refusal: string | null;
+}
+
+/** Since when nothing runs, and what follows; all null while something does. */
+export interface IIdle {
+  since: string | null;
+  stops_at: string | null;
+  warning: boolean;
 }
 
 export interface ISession {
@@ -38,6 +63,15 @@ export interface ISession {
   memory_gib: number;
   started_at: string;
   ends_at: string;
+  /** The end that no extension goes beyond. */
+  longest_ends_at: string;
+  extension: IExtension;
+  /** null where no idle rule applies. */
+  idle: IIdle | null;
+  /** What is wrong with the GPU, in the reader's language. */
+  problem: string | null;
+  /** How many people wait for a slice like this one. */
+  waiting_behind: number;
 }
 
 export interface IBudget {
@@ -82,8 +116,13 @@ export interface IOverview {
   session: ISession | null;
   budget: IBudget;
   datasets: IDataset[];
+  /** Why the last session ended, if not by the person. */
+  last_end: { ended_at: string; sentence: string } | null;
   served_at: string;
 }
+
+/** What a person can do to the running session from here. */
+export type Change = 'extend' | 'still-working';
 
 /** Whether an answer has the parts that the panel shows. */
 export function isOverview(value: unknown): value is IOverview {
@@ -93,7 +132,12 @@ export function isOverview(value: unknown): value is IOverview {
     parts !== null &&
     typeof parts.served_at === 'string' &&
     typeof parts.budget?.left_ticks === 'number' &&
-    parts.session !== undefined &&
+    (parts.session === null || isSession(parts.session)) &&
     Array.isArray(parts.datasets)
   );
+}
+
+function isSession(value: unknown): value is ISession {
+  const parts = value as Partial<ISession> | null | undefined;
+  return typeof parts?.ends_at === 'string' && Boolean(parts.extension);
 }

@@ -1,4 +1,4 @@
-import type { IDataset, IOverview } from '../wire';
+import type { IDataset, IOverview, ISession, ISlice } from '../wire';
 
 /** A dataset as the service describes one, with the given differences. */
 export function aDataset(differences: Partial<IDataset> = {}): IDataset {
@@ -43,7 +43,45 @@ export function anOverview(differences: Partial<IOverview> = {}): IOverview {
       lasts_seconds: 1684800
     },
     datasets: [aDataset()],
+    last_end: null,
     served_at: '2026-11-21T22:00:00Z',
+    ...differences
+  };
+}
+
+/** A session on a real slice, an hour from its end at 23:00, with the given differences. */
+export function aSession(differences: Partial<ISession> = {}): ISession {
+  return {
+    id: 'lw-0123456789ab',
+    flavour: { name: 'small', title: 'Small GPU slice' },
+    image: { name: 'base', title: 'Data and plots' },
+    slice: aSlice(),
+    cpus: 1,
+    memory_gib: 3,
+    started_at: '2026-11-21T19:00:00Z',
+    ends_at: '2026-11-21T23:00:00Z',
+    longest_ends_at: '2026-11-22T03:00:00Z',
+    extension: { until: '2026-11-22T03:00:00Z', refusal: null },
+    idle: { since: null, stops_at: null, warning: false },
+    problem: null,
+    waiting_behind: 0,
+    ...differences
+  };
+}
+
+/** A slice of a real GPU, partly used, with the given differences. */
+export function aSlice(differences: Partial<ISlice> = {}): ISlice {
+  return {
+    label: '1g.10gb · H100-80GB',
+    gpu: 'gpu0',
+    model: 'H100-80GB',
+    profile: '1g.10gb',
+    units: 1,
+    units_total: 8,
+    memory_mib: 9984,
+    simulated: false,
+    use: { memory_used_mib: 2496, processes: 2, utilisation: 0.45 },
+    shared_by: 1,
     ...differences
   };
 }

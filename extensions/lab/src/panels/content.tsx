@@ -58,7 +58,8 @@ export default function Content(props: IPanelOptions): React.ReactElement {
       {state.status === 'ready' && (
         <>
           <SessionSection
-            session={state.overview.session}
+            overview={state.overview}
+            change={change => model.change(change)}
             now={model.now()}
             format={format}
             trans={trans}

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { OverviewError } from '../api';
 import type { Formatter } from '../format';
+import { problemText } from '../problems';
 
 interface IProps {
   problem: OverviewError;
@@ -21,7 +22,7 @@ export function ProblemNotice(props: IProps): React.ReactElement {
       : format.instant(new Date(since).toISOString(), Date.now());
   return (
     <div className="lw-Notice lw-mod-warn" role="alert">
-      <p>{sentence(problem, trans)}</p>
+      <p>{problemText(problem, trans)}</p>
       {when !== null && (
         <p>{trans.__('What is shown here is from %1.', when)}</p>
       )}
@@ -30,20 +31,4 @@ export function ProblemNotice(props: IProps): React.ReactElement {
       </button>
     </div>
   );
-}
-
-/** The codes that arise on the way here get our words, others the service's. */
-function sentence(problem: OverviewError, trans: TranslationBundle): string {
-  switch (problem.code) {
-    case 'server-unreachable':
-      return trans.__(
-        'Your notebook server does not answer. It may have been stopped, or the network is interrupted.'
-      );
-    case 'bad-answer':
-      return trans.__(
-        'The workbench answered in a way this panel does not understand. Please tell the operators.'
-      );
-    default:
-      return problem.message;
-  }
 }

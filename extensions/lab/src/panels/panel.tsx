@@ -9,7 +9,7 @@ import type { IPanelOptions } from './content';
 /** Loaded when the panel is first shown: Lab's start does not wait for it. */
 const Content = React.lazy(() => import('./content'));
 
-/** The Labwerk panel in the sidebar; asks for news only while it is visible. */
+/** The Labwerk panel in the sidebar; follows the model only while it is visible. */
 export class LabwerkPanel extends ReactWidget {
   constructor(private readonly _options: IPanelOptions) {
     super();
@@ -34,7 +34,10 @@ export class LabwerkPanel extends ReactWidget {
     }
     return (
       <React.Suspense fallback={null}>
-        <UseSignal signal={this._options.model.changed}>
+        <UseSignal
+          signal={this._options.model.changed}
+          shouldUpdate={() => this._watching !== null}
+        >
           {() => <Content {...this._options} />}
         </UseSignal>
       </React.Suspense>
@@ -65,10 +68,8 @@ export class LabwerkPanel extends ReactWidget {
 
   private _watch(): void {
     this._watching ??= this._options.model.watch();
-    if (!this._shown) {
-      this._shown = true;
-      this.update();
-    }
+    this._shown = true;
+    this.update();
   }
 
   private _unwatch(): void {

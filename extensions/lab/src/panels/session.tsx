@@ -1,13 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Formatter } from '../format';
-import type { ISession, ISlice } from '../wire';
+import type { Change, IOverview, ISession } from '../wire';
+import { Lifetime } from './lifetime';
+import { SliceFacts } from './slice';
 
 /** Seconds before the end from which the panel says so loudly. */
 const SOON = 30 * 60;
 
 interface IProps {
-  session: ISession | null;
+  overview: IOverview;
+  change: (change: Change) => Promise<IOverview>;
   /** The service's time in milliseconds. */
   now: number;
   format: Formatter;
@@ -18,16 +21,20 @@ interface IProps {
 
 /** What this session has, since when and for how long. */
 export function SessionSection(props: IProps): React.ReactElement {
-  const { session, trans, stop } = props;
+  const { trans, stop } = props;
+  const { session, last_end: lastEnd } = props.overview;
   return (
     <section className="lw-Section" aria-labelledby="lw-session">
       <h3 id="lw-session">{trans.__('Session')}</h3>
       {session === null ? (
-        <p className="lw-Quiet">
-          {trans.__(
-            'The workbench knows of no running session of yours; it may just be starting or ending.'
-          )}
-        </p>
+        <>
+          <p className="lw-Quiet">
+            {trans.__(
+              'The workbench knows of no running session of yours; it may just be starting or ending.'
+            )}
+          </p>
+          {lastEnd && <p>{lastEnd.sentence}</p>}
+        </>
       ) : (
         <Running {...props} session={session} />
       )}
@@ -58,15 +65,13 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
           )}
         </p>
       )}
+      {session.problem && (
+        <div className="lw-Notice lw-mod-warn" role="alert">
+          {session.problem}
+        </div>
+      )}
       <dl className="lw-Facts">
-        <dt>{trans.__('Slice')}</dt>
-        <dd>
-          {session.slice === null ? (
-            trans.__('no GPU')
-          ) : (
-            <Slice slice={session.slice} format={format} trans={trans} />
-          )}
-        </dd>
+        <SliceFacts slice={session.slice} format={format} trans={trans} />
         <dt>{trans.__('Computer')}</dt>
         <dd>
           {trans._n(
@@ -96,42 +101,18 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
             {format.instant(session.ends_at, now)}
           </time>
         </dd>
-      </dl>
-    </>
-  );
-}
-
-function Slice(props: {
-  slice: ISlice;
-  format: Formatter;
-  trans: TranslationBundle;
-}): React.ReactElement {
-  const { slice, format, trans } = props;
-  const units = Array.from({ length: slice.units_total }, (_, unit) => unit);
-  return (
-    <>
-      {slice.label}
-      <span className="lw-Units" aria-hidden="true">
-        {units.map(unit => (
-          <span
-            key={unit}
-            className={unit < slice.units ? 'lw-mod-ours' : undefined}
-          />
-        ))}
-      </span>
-      <span className="lw-Quiet">
-        {trans.__(
-          '%1 of %2 units',
-          format.number(slice.units),
-          format.number(slice.units_total)
+        {Date.parse(session.longest_ends_at) > Date.parse(session.ends_at) && (
+          <>
+            <dt>{trans.__('At the latest')}</dt>
+            <dd>
+              <time dateTime={session.longest_ends_at}>
+                {format.instant(session.longest_ends_at, now)}
+              </time>
+            </dd>
+          </>
         )}
-        {slice.memory_mib !== null &&
-          ' · ' +
-            trans.__(
-              '%1 GiB of GPU memory',
-              format.number(slice.memory_mib / 1024, 2)
-            )}
-      </span>
+      </dl>
+      <Lifetime {...props} />
     </>
   );
 }
