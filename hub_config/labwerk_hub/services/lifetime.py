@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from labwerk_hub.domain import idleness
@@ -15,6 +16,8 @@ from labwerk_hub.domain.placement import Claim
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.terms import Term, groups_of, term
 from labwerk_hub.domain.texts import Message
+from labwerk_hub.domain.waiting import Ticket
+from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.offers import RefusedError, balance_of
 from labwerk_hub.services.pool import pool_of
 from labwerk_hub.services.ports import SliceUse, Transaction, Workbench
@@ -108,24 +111,8 @@ def still_working(workbench: Workbench, person_name: str) -> None:
         tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
 
 
-def sample(workbench: Workbench, lease: Lease) -> None:
-    """Measure a running session from outside; what cannot be measured stays unknown."""
-    use = workbench.inventory.use(lease.slice) if lease.slice else SliceUse()
-    measured = Sample(
-        cpu_ns=workbench.engine.cpu_ns(lease.session),
-        gpu_memory_mib=use.memory_used_mib,
-        gpu_processes=use.processes,
-        gpu_utilisation=use.utilisation,
-    )
-    with workbench.database.writing() as tx:
-        now = tx.leases.get(lease.session)
-        if now is not None and now.state is LeaseState.LIVE:
-            known = activity_of(tx, now)
-            tx.activities.put(idleness.sampled(known, measured, to_ms(workbench.clock())))
-
-
 def due(workbench: Workbench, lease: Lease) -> EndReason | None:
-    """Why a running session is to be stopped now, if it is; notes that it was warned."""
+    """Why a running session is to be stopped now, if it is; looks at what runs in it."""
     now_ms = to_ms(workbench.clock())
     if lease.ends_ms <= now_ms:
         return EndReason.TIME_UP
@@ -133,21 +120,38 @@ def due(workbench: Workbench, lease: Lease) -> EndReason | None:
         person = tx.people.by_name(lease.person)
         known = activity_of(tx, lease)
         ticket = tx.tickets.of_session(lease.session)
-    if (
-        ticket is not None
-        and (ticket.held_until_ms or 0) <= now_ms
-        and known.reported_ms is not None
-        and known.seen_ms is None
-        and not known.kernels_busy
-    ):
+    if ticket is not None and _not_collected(ticket, known, now_ms):
         return EndReason.NOT_COLLECTED
-    if person is None:
+    if person is None or not term_of(workbench, person, lease).idle_seconds:
         return None
-    found = idle_of(workbench, person, lease, known)
-    if found.warning and known.warned_ms is None:
-        with workbench.database.writing() as tx:
-            tx.activities.put(idleness.warned(activity_of(tx, lease), now_ms))
+    measured = _measured(workbench, lease)
+    with workbench.database.writing() as tx:
+        known = idleness.sampled(activity_of(tx, lease), measured, now_ms)
+        found = idle_of(workbench, person, lease, known)
+        if found.warning and known.warned_ms is None:
+            known = idleness.warned(known, now_ms)
+        tx.activities.put(known)
     return EndReason.IDLE if found.stop else None
+
+
+def _measured(workbench: Workbench, lease: Lease) -> Sample:
+    """A running session from outside; what cannot be measured stays unknown."""
+    use = SliceUse()
+    if lease.slice is not None:
+        with suppress(LabwerkError):  # the processor and the kernels say something, too
+            use = workbench.inventory.use(lease.slice)
+    return Sample(
+        cpu_ns=workbench.engine.cpu_ns(lease.session),
+        gpu_memory_mib=use.memory_used_mib,
+        gpu_processes=use.processes,
+        gpu_utilisation=use.utilisation,
+    )
+
+
+def _not_collected(ticket: Ticket, known: Activity, now_ms: int) -> bool:
+    """Whether a session was started for somebody in line who has not come to it."""
+    came = known.seen_ms is not None or known.kernels_busy
+    return known.reported_ms is not None and not came and (ticket.held_until_ms or 0) <= now_ms
 
 
 def stopping(workbench: Workbench, session: str, reason: EndReason) -> None:

@@ -124,7 +124,8 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
         session = (
             session_view(workbench, tx, inventory, person, lease, use, spoken) if lease else None
         )
-        last = None if leases else tx.leases.last_ended_of(person_name)
+        busy = bool(leases) or tx.tickets.open_of(person_name) is not None
+        last_end = None if busy else end_view(workbench, tx, person_name, spoken)
     who = entitlement_of(workbench, person)
     title = who.institution.title.in_language(spoken)
     return Overview(
@@ -135,7 +136,7 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
             language=spoken,
         ),
         session=session,
-        last_end=end_view(workbench, last, spoken),
+        last_end=last_end,
         ticket=ticket_view(waiting.view_of(workbench, person_name), spoken),
         budget=_budget(workbench, balance, lease, title, now),
         datasets=tuple(_dataset(workbench, dataset, spoken) for dataset in who.datasets),

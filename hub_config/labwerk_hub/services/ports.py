@@ -218,6 +218,14 @@ class PlaceInLine:
     expected_ms: int | None
 
 
+@dataclass(frozen=True)
+class Wait:
+    """How many people waited until they were called, and how long all of them together."""
+
+    count: int
+    total_ms: int
+
+
 class Tickets(Protocol):
     """The waiting list. A person has one open ticket at most: the table says so."""
 
@@ -239,6 +247,9 @@ class Tickets(Protocol):
     def of_session(self, session: str) -> Ticket | None:
         """The ticket that a session came from."""
 
+    def last_ended_of(self, person: str) -> Ticket | None:
+        """The ticket of the person's that ended last."""
+
     def reopen(self, ticket: str) -> None:
         """Back in line: what it was called for did not start."""
 
@@ -247,6 +258,9 @@ class Tickets(Protocol):
 
     def set_place(self, ticket: str, place: PlaceInLine) -> None:
         """Where it stands now."""
+
+    def waits(self) -> Mapping[str, Wait]:
+        """How long people waited until they were called, by flavour, since the beginning."""
 
 
 class Activities(Protocol):
@@ -294,7 +308,7 @@ class Holdings(Protocol):
     def on(self, gpus: Collection[str]) -> list[Holding]:
         """The leases that hold units of ``gpus``, and whose they are."""
 
-    def sessions(self) -> Mapping[str, int]:
+    def sessions(self, flavours: Collection[str]) -> Mapping[str, int]:
         """How many leases of each flavour are intended or live."""
 
 

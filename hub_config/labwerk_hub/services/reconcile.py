@@ -106,7 +106,6 @@ def _try(session: str, verb: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwar
 
 def _is_due(workbench: Workbench, lease: Lease) -> bool:
     """Whether a running session is to be stopped; the reason is kept for its end."""
-    lifetime.sample(workbench, lease)
     reason = lifetime.due(workbench, lease)
     if reason is not None:
         lifetime.stopping(workbench, lease.session, reason)

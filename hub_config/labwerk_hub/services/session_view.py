@@ -9,6 +9,7 @@ from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
+from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.services import lifetime
 from labwerk_hub.services.ports import SliceUse, Transaction, Workbench
 from labwerk_hub.services.views import Moment, Named, View
@@ -138,12 +139,18 @@ def session_view(
     )
 
 
-def end_view(workbench: Workbench, lease: Lease | None, language: str) -> EndView | None:
-    """Why the person's last session ended; None if they know, since they did it."""
-    if lease is None or lease.ended_ms is None or lease.end_reason not in _ENDINGS:
+def end_view(workbench: Workbench, tx: Transaction, person: str, language: str) -> EndView | None:
+    """How the person's last session or wait ended; None if they know, since they did it."""
+    lease, ticket = tx.leases.last_ended_of(person), tx.tickets.last_ended_of(person)
+    ends: list[tuple[int, Message | None]] = []
+    if lease is not None and lease.ended_ms is not None and lease.started_ms is not None:
+        ends.append((lease.ended_ms, _ENDINGS.get(lease.end_reason)))
+    if ticket is not None and ticket.ended_ms is not None:
+        ends.append((ticket.ended_ms, _WAITS_ENDED.get(ticket.state)))
+    ended_ms, sentence = max(ends, key=lambda end: end[0], default=(0, None))
+    if sentence is None:
         return None
-    sentence = _said(workbench, _ENDINGS[lease.end_reason], language)
-    return EndView(ended_at=from_ms(lease.ended_ms), sentence=sentence)
+    return EndView(ended_at=from_ms(ended_ms), sentence=_said(workbench, sentence, language))
 
 
 def ticket_view(view: WaitingView | None, language: str) -> TicketView | None:
@@ -164,7 +171,16 @@ def ticket_view(view: WaitingView | None, language: str) -> TicketView | None:
 
 
 #: Ends that were not the person's own doing, in words.
-_ENDINGS = {
+_WAITS_ENDED = {
+    TicketState.MISSED: Message(
+        "It was your turn, but your session did not start in time. You can stand in line again."
+    ),
+    TicketState.REFUSED: Message(
+        "Your wait has ended: what you waited for cannot be had any more, or your budget does "
+        "not pay for it."
+    ),
+}
+_ENDINGS: dict[EndReason | None, Message] = {
     EndReason.TIME_UP: Message("Your last session was stopped because its time was up."),
     EndReason.IDLE: Message("Your last session was stopped because nothing ran in it."),
     EndReason.NOT_COLLECTED: Message(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from labwerk_hub.domain.admission import Offer, Refusal, Request, find, offers
+from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request, find, offers
 from labwerk_hub.domain.catalogue import Flavour, Image
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
@@ -208,8 +208,10 @@ def _call_next(workbench: Workbench, tx: Transaction, inventory: Inventory, now_
 
 
 def _may_come(turn: Turn, person: Person, pool: Pool) -> bool:
-    """Whether it is worth asking: their turn is now, or something is reserved for them."""
+    """Whether it is worth asking: their turn is now, something is reserved, or is gone."""
     if turn.from_ms is not None and turn.from_ms <= pool.now_ms:
+        return True
+    if turn.ticket.flavour not in pool.profiles_of:
         return True
     groups = groups_of(person)
     return bool(preferred(pool.reservations, groups, pool.now_ms, turn.ticket.flavour))
@@ -228,7 +230,9 @@ def _answer(
     found = find(offers(workbench.catalogue, pool, balance, rules), wanted)
     if isinstance(found, Refusal) or found.refusal is None:
         return found
-    return None if found.may_wait else found.refusal
+    # A GPU that has failed may be well again; only what waiting cannot change ends it.
+    passing = found.may_wait or found.refusal.reason is Reason.NO_SUCH_SLICE
+    return None if passing else found.refusal
 
 
 def _call(

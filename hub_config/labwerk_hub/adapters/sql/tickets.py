@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import tickets
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.services.ports import PlaceInLine
+from labwerk_hub.services.ports import PlaceInLine, Wait
 
 
 class SqlTickets:
@@ -45,6 +45,13 @@ class SqlTickets:
         found = self._list(tickets.c.session == session)
         return found[0] if found else None
 
+    def last_ended_of(self, person: str) -> Ticket | None:
+        """The ticket of the person's that ended last."""
+        ended = (tickets.c.person == person) & tickets.c.ended_ms.is_not(None)
+        query = select(tickets).where(ended).order_by(tickets.c.ended_ms.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return _ticket(row) if row is not None else None
+
     def set_called(self, ticket: str, session: str, called_ms: int, held_until_ms: int) -> None:
         """A lease was taken for it and is kept until ``held_until_ms``."""
         self._set(
@@ -79,6 +86,13 @@ class SqlTickets:
             due_ms=place.due_ms,
             expected_ms=place.expected_ms,
         )
+
+    def waits(self) -> dict[str, Wait]:
+        """How long people waited until they were called, by flavour, since the beginning."""
+        waited = func.sum(tickets.c.called_ms - tickets.c.taken_ms)
+        query = select(tickets.c.flavour, func.count(), waited).group_by(tickets.c.flavour)
+        rows = self._connection.execute(query.where(tickets.c.called_ms.is_not(None))).tuples()
+        return {flavour: Wait(count, int(total)) for flavour, count, total in rows}
 
     def _set(self, ticket: str, **values: str | int | None) -> None:
         self._connection.execute(update(tickets).where(tickets.c.id == ticket).values(**values))
