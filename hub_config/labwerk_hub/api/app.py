@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub import bootstrap
-from labwerk_hub.api import session
-from labwerk_hub.api.auth import HubAuth, PersonName, UnauthorizedError
+from labwerk_hub.api import metrics, session
+from labwerk_hub.api.auth import HubAuth, MissingScopeError, PersonName, UnauthorizedError
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.line import Line
 from labwerk_hub.api.metering import Metering
@@ -27,6 +27,7 @@ from labwerk_hub.texts import render
 PREFIX = "/services/labwerk"
 _STATUS = {
     UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
+    MissingScopeError.code: status.HTTP_403_FORBIDDEN,
     overview.UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
     RefusedError.code: status.HTTP_409_CONFLICT,
 }
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(LabwerkError, _problem)
     app.include_router(_router())
     app.include_router(session.router(PREFIX))
+    app.include_router(metrics.router(PREFIX))
     return app
 
 

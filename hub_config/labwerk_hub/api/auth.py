@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -12,7 +13,14 @@ from tornado.web import HTTPError
 from labwerk_hub.api.hub import HubUnreachableError
 from labwerk_hub.errors import LabwerkError
 
-__all__ = ["HubAuth", "PersonName", "UnauthorizedError", "person_name"]
+__all__ = [
+    "HubAuth",
+    "MissingScopeError",
+    "PersonName",
+    "UnauthorizedError",
+    "metrics_reader",
+    "person_name",
+]
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -26,21 +34,19 @@ class UnauthorizedError(LabwerkError):
     code = "unauthorized"
 
 
-async def person_name(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> str:
+class MissingScopeError(LabwerkError):
+    """A token that JupyterHub knows, but that may not ask for this."""
+
+    code = "missing-scope"
+
+
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def person_name(request: Request, credentials: _Credentials) -> str:
     """The hub user name of the token's owner; UnauthorizedError if there is none."""
     auth: HubAuth = request.app.state.hub_auth
-    model = None
-    if credentials is not None:
-        try:
-            model = await auth.user_for_token(credentials.credentials, sync=False)
-        except HTTPError as error:
-            raise HubUnreachableError(
-                f"The hub does not say whose token this is ({error.log_message}); "
-                "it may be restarting, please try again."
-            ) from error
+    model = await _owner(auth, credentials)
     if (
         model is None
         or model.get("kind") != "user"
@@ -51,6 +57,39 @@ async def person_name(
             "access:services!service=labwerk, as “Authorization: Bearer …”."
         )
     return str(model["name"])
+
+
+async def metrics_reader(request: Request, credentials: _Credentials) -> None:
+    """Let pass who may read JupyterHub's own metrics: a person's token or a service's.
+
+    Raises UnauthorizedError without a token, MissingScopeError for one without the scope.
+    """
+    model = await _owner(request.app.state.hub_auth, credentials)
+    if model is None:
+        raise UnauthorizedError(
+            "The request needs a JupyterHub token with the scope read:metrics, "
+            "as “Authorization: Bearer …”."
+        )
+    if "read:metrics" not in model["scopes"]:
+        raise MissingScopeError("This token lacks the scope read:metrics.")
+
+
+async def _owner(
+    auth: HubAuth, credentials: HTTPAuthorizationCredentials | None
+) -> Mapping[str, Any] | None:
+    """Whose token it is, as JupyterHub says; None without a token it knows."""
+    if credentials is None:
+        return None
+    try:
+        model: Mapping[str, Any] | None = await auth.user_for_token(
+            credentials.credentials, sync=False
+        )
+    except HTTPError as error:
+        raise HubUnreachableError(
+            f"The hub does not say whose token this is ({error.log_message}); "
+            "it may be restarting, please try again."
+        ) from error
+    return model
 
 
 PersonName = Annotated[str, Depends(person_name)]
