@@ -10,6 +10,7 @@ from pathlib import Path
 from labwerk_hub.adapters.built_images import BuiltImages
 from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
 from labwerk_hub.adapters.docker import DockerEngine
+from labwerk_hub.adapters.driver import HelperGpus, PoolOfBoth
 from labwerk_hub.adapters.sql import SqlDatabase
 from labwerk_hub.adapters.storage import HelperStorage
 from labwerk_hub.domain.catalogue import (
@@ -84,6 +85,14 @@ def workbench(settings: Settings) -> Workbench:
 
 def gpus(settings: Settings) -> Gpus:
     """The declared GPUs, and those of the driver where the settings say so."""
+    declared = declared_gpus(settings)
+    if settings.pool.source == "declared":
+        return declared
+    return PoolOfBoth(declared, HelperGpus(settings.machine.state))
+
+
+def declared_gpus(settings: Settings) -> DeclaredGpus:
+    """The GPUs of [[gpus]]."""
     return DeclaredGpus([_gpu(gpu) for gpu in settings.gpus])
 
 

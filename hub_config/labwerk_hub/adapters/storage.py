@@ -6,14 +6,13 @@ and never hands over a path.
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from labwerk_hub.adapters.helper_socket import HelperCall, ask
 from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.domain.people import Person
 from labwerk_hub.errors import StorageError
@@ -34,17 +33,13 @@ VersionName = Annotated[
 _TIMEOUT_S = 30
 
 
-class _Call(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Ping(_Call):
+class Ping(HelperCall):
     """Are you there?"""
 
     call: Literal["ping"] = "ping"
 
 
-class PrepareHome(_Call):
+class PrepareHome(HelperCall):
     """Make a person's home, with the notebooks of their language, if it is not there."""
 
     call: Literal["prepare_home"] = "prepare_home"
@@ -53,22 +48,24 @@ class PrepareHome(_Call):
     language: Literal["en", "de", "it", "fr"]
 
 
-class PrepareProject(_Call):
+class PrepareProject(HelperCall):
     """Make a project's shared folder, if it is not there."""
 
     call: Literal["prepare_project"] = "prepare_project"
     project: ShortName
 
 
-class DatasetName(_Call):
+class DatasetName(BaseModel):
     """One version of a dataset, as the settings name it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     institution: ShortName
     name: ShortName
     version: VersionName
 
 
-class OpenData(_Call):
+class OpenData(HelperCall):
     """Mount just these datasets below a session's data folder, read-only."""
 
     call: Literal["open_data"] = "open_data"
@@ -76,24 +73,14 @@ class OpenData(_Call):
     datasets: tuple[DatasetName, ...]
 
 
-class CloseData(_Call):
+class CloseData(HelperCall):
     """Unmount and remove a session's data folder."""
 
     call: Literal["close_data"] = "close_data"
     session: SessionName
 
 
-Call = Ping | PrepareHome | PrepareProject | OpenData | CloseData
-CALL: TypeAdapter[Call] = TypeAdapter(Annotated[Call, Field(discriminator="call")])
-
-
-class Answer(BaseModel):
-    """What the helper answers: a path, or a sentence that says what went wrong."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str = ""
-    problem: str = ""
+StorageCall = Ping | PrepareHome | PrepareProject | OpenData | CloseData
 
 
 class HelperStorage:
@@ -127,28 +114,14 @@ class HelperStorage:
         """Unmount and remove what open_data made; nothing if it is gone."""
         self._ask(CloseData, session=session)
 
-    def _ask(self, kind: type[Call], **values: object) -> str:
+    def _ask(self, kind: type[StorageCall], **values: object) -> str:
         try:
             call = kind.model_validate(values)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
             key = ".".join(map(str, fault["loc"]))
             raise StorageError(f"{key} = {fault['input']!r}: {fault['msg']}.") from None
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(_TIMEOUT_S)
-                connection.connect(str(self._socket))
-                connection.sendall(call.model_dump_json().encode() + b"\n")
-                with connection.makefile("rb") as stream:
-                    line = stream.readline()
-        except OSError as error:
-            raise StorageError(
-                f"The root helper at {self._socket} does not answer ({error.strerror or error}); "
-                "see `labwerk status` and its log."
-            ) from None
-        if not line:
-            raise StorageError(f"The root helper at {self._socket} hung up; see its log.")
-        answer = Answer.model_validate(json.loads(line))
+        answer = ask(self._socket, call, _TIMEOUT_S, StorageError)
         if answer.problem:
             raise StorageError(answer.problem)
         return answer.path

@@ -16,27 +16,31 @@ import struct
 import threading
 import time
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from labwerk_hub.adapters.driver import GpuCall
+from labwerk_hub.adapters.helper_socket import Answer
 from labwerk_hub.adapters.storage import (
-    CALL,
-    Answer,
-    Call,
     CloseData,
     DatasetName,
     OpenData,
     PrepareHome,
     PrepareProject,
+    StorageCall,
 )
 from labwerk_hub.errors import LabwerkError, StorageError
 from labwerk_hub.machine import firewall, mounts
 from labwerk_hub.machine.accounts import account
 from labwerk_hub.machine.errors import MachineError
+from labwerk_hub.machine.helper_gpus import GpuKeeper
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
 from labwerk_hub.settings import DatasetSettings, Settings
 
+Call = StorageCall | GpuCall
+CALL: TypeAdapter[Call] = TypeAdapter(Annotated[Call, Field(discriminator="call")])
 _LONGEST_LINE = 65536
 #: Seconds between two looks at the firewall rules.
 _FIREWALL_PERIOD = 30
@@ -56,6 +60,11 @@ class Helper:
         self._settings = settings
         self._places = Places(settings.machine.state)
         self._one_at_a_time = threading.Lock()
+        self._gpus = GpuKeeper(settings.pool)
+
+    def keep_gpus(self) -> None:
+        """Look after the driver's GPUs until the helper ends; for a thread."""
+        self._gpus.keep()
 
     def prepare(self) -> None:
         """Make the shared mount of session data and the stage for read-only mounts."""
@@ -72,14 +81,16 @@ class Helper:
     def carry_out(self, call: Call) -> Answer:
         """Do what is asked; a problem becomes the answer's sentence."""
         try:
+            if isinstance(call, GpuCall):  # a driver that hangs must not hold up homes
+                return self._gpus.carry_out(call)
             with self._one_at_a_time:
                 return Answer(path=self._do(call))
         except LabwerkError as error:
-            return Answer(problem=error.message)
+            return Answer(problem=error.message, code=error.code)
         except OSError as error:
             return Answer(problem=f"{error.filename or self._places.state}: {error.strerror}.")
 
-    def _do(self, call: Call) -> str:
+    def _do(self, call: StorageCall) -> str:
         if isinstance(call, PrepareHome):
             return str(self._prepare_home(call))
         if isinstance(call, PrepareProject):
@@ -235,4 +246,5 @@ def serve(settings: Settings) -> None:
     keeper = threading.Thread(target=_keep_firewall, args=[settings], daemon=True)
     keeper.start()
     with open_server(settings) as server:
+        threading.Thread(target=server.helper.keep_gpus, daemon=True).start()
         server.serve_forever()
