@@ -107,7 +107,7 @@ export class Notifier {
       case 'idle':
         parts.push(
           trans.__(
-            'Nothing runs since %1: your session stops at %2.',
+            'Nothing has run since %1: your session stops at %2.',
             at(session.idle?.since ?? null),
             at(session.idle?.stops_at ?? null)
           )
