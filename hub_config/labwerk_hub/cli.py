@@ -128,13 +128,15 @@ def logs(name: str | None, file: Path | None, follow: bool) -> None:
 @labwerk.command()
 @settings_option
 def check(file: Path | None) -> None:
-    """Check the settings file and this machine; changes nothing."""
+    """Check the settings file, this machine and its GPUs; changes nothing."""
     from labwerk_hub.machine.checks import machine_problems
+    from labwerk_hub.machine.pool import pool_problems_here
     from labwerk_hub.machine.up import refuse
     from labwerk_hub.settings import load_settings
 
     settings = load_settings(settings_file(file))
-    refuse(list(machine_problems(settings, Places(settings.machine.state))))
+    places = Places(settings.machine.state)
+    refuse([*machine_problems(settings, places), *pool_problems_here(settings, places)])
     click.echo(f"{settings.path} and this machine are fit for `up`.")
 
 

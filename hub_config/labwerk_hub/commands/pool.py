@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +33,12 @@ def gpus(context: click.Context, file: Path | None, as_json: bool) -> None:
         return
     from labwerk_hub import bootstrap
     from labwerk_hub.commands.gpu_map import as_text
+    from labwerk_hub.machine.helper_gpus import gpus_here
     from labwerk_hub.services.gpu_map import gpu_map
 
     settings, is_installed = _settings(file)
-    found = gpu_map(bootstrap.workbench(settings), is_installed=is_installed)
+    workbench = replace(bootstrap.workbench(settings), inventory=gpus_here(settings))
+    found = gpu_map(workbench, is_installed=is_installed)
     text = as_text(found, settings.machine.zone) if not as_json else ""
     click.echo(text or found.model_dump_json(indent=1))
 
@@ -58,12 +61,13 @@ def plan(
     """Say what a layout would give; without --layout, every layout there is. Changes nothing."""
     from labwerk_hub import bootstrap
     from labwerk_hub.commands import layout_plan
+    from labwerk_hub.machine.helper_gpus import gpus_here
     from labwerk_hub.settings import load_settings
 
     settings = load_settings(settings_file(file))
     plans = layout_plan.plans(
         bootstrap.catalogue(settings).flavours,
-        bootstrap.gpus(settings),
+        gpus_here(settings),
         layout_plan.Asked(name, model, layout, flavours),
     )
     click.echo(layout_plan.as_json(plans) if as_json else layout_plan.as_text(plans))

@@ -125,11 +125,12 @@ def lost(reservation: Reservation, inventory: Inventory) -> list[tuple[Slice, st
     return [
         (slice_, reason)
         for slice_ in reservation.slices
-        if (reason := _loss(slice_, inventory)) is not None
+        if (reason := loss(slice_, inventory)) is not None
     ]
 
 
-def _loss(slice_: Slice, inventory: Inventory) -> str | None:
+def loss(slice_: Slice, inventory: Inventory) -> str | None:
+    """Why a slice that was there once cannot be used now, as a clause; None if it can."""
     gpu = inventory.by_name.get(slice_.gpu)
     if gpu is None:
         return f"there is no GPU {slice_.gpu} any more"

@@ -65,3 +65,9 @@ class CommandError(LabwerkError):
         self.status = status
         self.reason = reason
         self.log = log
+
+
+class PoolError(MachineError):
+    """Something is wrong with the pool of GPUs, or with what is promised of it."""
+
+    code = "pool"

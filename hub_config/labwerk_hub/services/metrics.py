@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from labwerk_hub.domain.admission import Reason
 from labwerk_hub.domain.board import Kind, Shape, Sums, fitting
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.metering import to_ms
@@ -81,7 +80,7 @@ def figures(workbench: Workbench) -> Figures:
         oldest_wait_ms=_oldest(tickets, now_ms),
         # What has not happened yet is told as 0, or the first time would be no increase.
         waits=dict.fromkeys(profiles_of, Wait(0, 0)) | dict(waits),
-        outcomes=dict.fromkeys(("granted", "waiting", *Reason), 0) | dict(outcomes),
+        outcomes=dict.fromkeys(("granted", "waiting"), 0) | dict(outcomes),
         fragmentation={
             flavour: _fragmentation(open_, profiles) for flavour, profiles in profiles_of.items()
         },

@@ -11,6 +11,8 @@ from importlib import resources
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError as SqlError
@@ -129,12 +131,7 @@ def migrate(url: str) -> None:
 
     Raises DatabaseError if it cannot, for instance because a newer Labwerk wrote it.
     """
-    config = Config()
-    config.set_main_option(
-        "script_location", str(resources.files(__package__).joinpath("migrations"))
-    )
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    engine = _engine(url)
+    config, engine = _config(url), _engine(url)
     try:
         with engine.connect() as connection:
             config.attributes["connection"] = connection.execution_options(labwerk_write=True)
@@ -144,6 +141,29 @@ def migrate(url: str) -> None:
         raise DatabaseError(f"{shown}: cannot be migrated ({error}).") from error
     finally:
         engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Whether the database has this version's tables; DatabaseError if it cannot be read."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            here = MigrationContext.configure(connection).get_current_revision()
+    except SqlError as error:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise DatabaseError(f"{shown}: cannot be read ({error.orig}).") from error
+    finally:
+        engine.dispose()
+    return here == ScriptDirectory.from_config(_config(url)).get_current_head()
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    config.set_main_option(
+        "script_location", str(resources.files(__package__).joinpath("migrations"))
+    )
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config
 
 
 def _engine(url: str) -> Engine:

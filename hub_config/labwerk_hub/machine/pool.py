@@ -1,0 +1,61 @@
+"""What `check` says of the pool: as it is found, and of what sessions and reservations hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from labwerk_hub import bootstrap
+from labwerk_hub.adapters.sql import is_current
+from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.reservations import loss
+from labwerk_hub.errors import DatabaseError, GpuDriverError, LabwerkError
+from labwerk_hub.machine.errors import PoolError
+from labwerk_hub.machine.helper_gpus import gpus_here
+from labwerk_hub.machine.places import Places
+from labwerk_hub.pool_checks import pool_problems
+from labwerk_hub.services import reservations
+from labwerk_hub.services.ports import Transaction
+from labwerk_hub.settings import Settings
+
+
+def pool_problems_here(settings: Settings, places: Places) -> Iterator[LabwerkError]:
+    """Every reason why the pool is not what the settings, sessions and reservations go by.
+
+    Looking changes nothing. What sessions and reservations hold is only for root to see, and
+    only once `up` has made the database as this version has it.
+    """
+    try:
+        inventory = gpus_here(settings).read(fresh=True)
+    except GpuDriverError as error:
+        yield error
+        return
+    yield from map(PoolError, pool_problems(settings, inventory))
+    if os.geteuid() != 0 or not places.database.exists():
+        return
+    try:
+        if is_current(bootstrap.database_url(settings)):
+            yield from map(PoolError, _of_what_is_held(settings, inventory))
+    except DatabaseError as error:
+        yield error
+
+
+def _of_what_is_held(settings: Settings, inventory: Inventory) -> list[str]:
+    workbench = bootstrap.workbench(settings)
+    with workbench.database.reading() as tx:
+        current = tx.reservations.current(to_ms(workbench.clock()))
+        return [
+            *_of_sessions(tx, inventory),
+            *reservations.problems(workbench, inventory, current),
+        ]
+
+
+def _of_sessions(tx: Transaction, inventory: Inventory) -> Iterator[str]:
+    for lease in tx.leases.unended():
+        if lease.slice is not None and (reason := loss(lease.slice, inventory)) is not None:
+            held = f"{lease.slice.profile}@{lease.slice.start} of {lease.slice.gpu}"
+            yield (
+                f"{lease.person} holds {held} with the session {lease.session}, but {reason}; "
+                "ask them to stop and start it again, it cannot go on there."
+            )
