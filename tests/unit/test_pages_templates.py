@@ -15,7 +15,7 @@ from jupyterhub.spawner import SpawnException
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.texts import LANGUAGES, Message
 from labwerk_hub.hub.stages import Stage, Stages
-from support.site import Site, site_in, soup, user_of, words
+from support.hub_pages import Site, site_in, soup, user_of, words
 from tornado import web
 
 STATUSES = [400, 401, 403, 404, 405, 422, 429, 500, 502, 503, 504]

@@ -11,6 +11,9 @@ from labwerk_hub.domain.texts import Message
 from labwerk_hub.hub.context import Pages
 from labwerk_hub.services.board import HOURS, Query, Show
 
+PAGE_TEMPLATE = "labwerk/board.html"
+PARTS_TEMPLATE = "labwerk/board_parts.html"
+
 
 class BoardHandler(BaseHandler):
     """The board for everybody who has signed in; ``part=1`` asks for what changes alone."""
@@ -22,33 +25,39 @@ class BoardHandler(BaseHandler):
     @web.authenticated
     async def get(self) -> None:
         """Render it; values that make no sense count as not given."""
-        query = self._query()
-        board = await self.pages.board(self.current_user.name, query)
-        problem = board if isinstance(board, Message) else None
+        query = query_of({name: self.get_argument(name) for name in self.request.arguments})
+        shown = await shown_to(self.pages, self.current_user.name, query, self.hub.base_url)
         part = bool(self.get_argument("part", ""))
-        if problem is not None:
+        if shown["problem"] is not None:
             self.set_status(503)
-        address = f"{self.hub.base_url}labwerk/board?" + urlencode(
-            {"model": query.model, "show": query.show.value, "hours": query.hours}
-        )
+            part = False
         self.set_header("Cache-Control", "no-store")
-        self.finish(
-            await self.render_template(
-                "labwerk/board_parts.html" if part and problem is None else "labwerk/board.html",
-                board=board,
-                problem=problem,
-                here="board",
-                address=address,
-                refresh=f"{address}&page={query.page}&part=1",
-            )
-        )
+        template = PARTS_TEMPLATE if part else PAGE_TEMPLATE
+        self.finish(await self.render_template(template, **shown))
 
-    def _query(self) -> Query:
-        wanted = self.get_argument("show", Show.ALL)
-        page, hours = self.get_argument("page", "1"), self.get_argument("hours", "")
-        return Query(
-            model=self.get_argument("model", ""),
-            show=Show(wanted) if wanted in list(Show) else Show.ALL,
-            page=int(page) if page.isdecimal() and len(page) < 7 else 1,
-            hours=int(hours) if hours in map(str, HOURS) else HOURS[-1],
-        )
+
+def query_of(arguments: dict[str, str]) -> Query:
+    """What the address asks for; whatever makes no sense counts as not given."""
+    wanted, page = arguments.get("show", ""), arguments.get("page", "")
+    hours = arguments.get("hours", "")
+    return Query(
+        model=arguments.get("model", ""),
+        show=Show(wanted) if wanted in list(Show) else Show.ALL,
+        page=int(page) if page.isdecimal() and len(page) < 7 else 1,
+        hours=int(hours) if hours in map(str, HOURS) else HOURS[-1],
+    )
+
+
+async def shown_to(pages: Pages, viewer: str, query: Query, base_url: str) -> dict[str, object]:
+    """What the templates are given: the board or a problem, and the page's own addresses."""
+    board = await pages.board(viewer, query)
+    choice = {"model": query.model, "show": query.show.value, "hours": query.hours}
+    address = f"{base_url}labwerk/board?{urlencode(choice)}"
+    problem = board if isinstance(board, Message) else None
+    return {
+        "board": None if problem else board,
+        "problem": problem,
+        "here": "board",
+        "address": address,
+        "refresh": f"{address}&page={query.page}&part=1",
+    }

@@ -30,6 +30,7 @@ from labwerk_hub.services import board, overview, people, sessions, waiting
 from labwerk_hub.services.board_views import Board
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.overview import Overview
+from labwerk_hub.services.pool_sums import PoolSums
 from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.waiting import WaitingView
 from labwerk_hub.settings import Settings
@@ -100,6 +101,7 @@ class Pages:
         self._demo = settings.sign_in.is_demo
         self.default_language: str = settings.machine.language
         self._seen: dict[str, Person] = {}
+        self.sums = PoolSums(workbench)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Pages:
         """Itself: traitlets copies what configuration holds, and a workbench is one."""
@@ -172,7 +174,7 @@ class Pages:
         page = await self.open(viewer)
         try:
             return await asyncio.to_thread(
-                board.show, self.workbench, page.person, query, page.language
+                board.show, self.workbench, self.sums, page.person, query, page.language
             )
         except LabwerkError as error:
             _log.warning("The board cannot be shown: %s", error)

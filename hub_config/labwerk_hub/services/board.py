@@ -1,22 +1,22 @@
 """The board: every GPU as its units in space and time, for members and for operators.
 
-A page of it is read with one query for the leases on the page's GPUs and two that count
-over the whole pool, so that a pool of ten thousand GPUs is as quick to look at as one of
-ten. What a reader may know is decided here: members see whose institution holds a slice,
-operators see the person and the session.
+A page of it is read with one query for the leases on the page's GPUs, beside what
+:mod:`.pool_sums` knows of the whole pool, so that a pool of ten thousand GPUs is as quick to
+look at as one of ten. What a reader may know is decided here: members see whose institution
+holds a slice, operators see the person and the session.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from labwerk_hub.domain import board
-from labwerk_hub.domain.board import Holding, Place, PlaceState, Shape, Sums
-from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
+from labwerk_hub.domain.board import Holding, Place, PlaceState, Sums
+from labwerk_hub.domain.gpu import Gpu, Slice
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.reservations import Reservation
@@ -32,6 +32,7 @@ from labwerk_hub.services.board_views import (
     ReservedView,
     Span,
 )
+from labwerk_hub.services.pool_sums import PoolSums, PoolTotals
 from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.views import Named
 
@@ -61,28 +62,25 @@ class Query:
 
 @dataclass(frozen=True)
 class _Reading:
-    """Everything of one look at the pool."""
+    """Everything of one look at a page of the pool."""
 
+    totals: PoolTotals
+    listed: Sequence[Gpu]
+    matching: int
     holdings: Sequence[Holding]
     gone: Sequence[Holding]
     reservations: Sequence[Reservation]
-    sessions: Mapping[str, int]
-    waiting: Mapping[str, int]
-    sums: Sums
-    listed: Sequence[Gpu]
-    matching: int
 
 
-_shape: Shape | None = None
-
-
-def show(workbench: Workbench, viewer: Person | None, query: Query, language: str) -> Board:
+def show(
+    workbench: Workbench, sums: PoolSums, viewer: Person | None, query: Query, language: str
+) -> Board:
     """The board as ``viewer`` may see it (None: as a member), texts in ``language``.
 
     Raises GpuDriverError or DatabaseError if it cannot be read.
     """
     now = workbench.clock()
-    reading = _read(workbench, query, to_ms(now))
+    reading = _read(workbench, sums.read(), query, to_ms(now))
     reader = _Reader(workbench, viewer, language, now, query.hours)
     held, kept = board.by_gpu(reading.holdings), _kept(reading.reservations)
     return Board(
@@ -90,8 +88,8 @@ def show(workbench: Workbench, viewer: Person | None, query: Query, language: st
         operator=reader.operator,
         hours=query.hours,
         ruler=reader.ruler(),
-        flavours=tuple(_flavours(workbench, reading, reader)),
-        models=tuple(_models(reading.sums)),
+        flavours=tuple(_flavours(workbench, reading.totals, language)),
+        models=tuple(_models(reading.totals.sums)),
         reservations=tuple(reader.reservation(r) for r in reading.reservations if reader.soon(r)),
         gone=tuple(reader.gone(holding) for holding in reading.gone),
         gpus=tuple(
@@ -106,50 +104,34 @@ def show(workbench: Workbench, viewer: Person | None, query: Query, language: st
     )
 
 
-def _read(workbench: Workbench, query: Query, now_ms: int) -> _Reading:
-    inventory = workbench.inventory.read()
-    shape = _shape_of(inventory)
+def _read(workbench: Workbench, totals: PoolTotals, query: Query, now_ms: int) -> _Reading:
+    matching = _matching(totals, query)
+    first = (_page(query.page, len(matching)) - 1) * PAGE
+    listed = matching[first : first + PAGE]
+    known = totals.shape.kind_of
+    # Sessions on a GPU that died are listed with it; these have no GPU to be listed with.
+    lost = [gpu for gpu in totals.held if gpu not in known][:PAGE]
     with workbench.database.reading() as tx:
-        reservations = tx.reservations.current(now_ms)
-        held = tx.holdings.masks()
-        kept = [s for r in reservations if r.from_ms <= now_ms < r.released_ms for s in r.slices]
-        masks = shape.masks(held, kept)
-        matching = _matching(shape, query, masks)
-        first = (_page(query.page, len(matching)) - 1) * PAGE
-        listed = matching[first : first + PAGE]
-        known = inventory.by_name
-        # Sessions on a GPU that died are listed with it; these have no GPU to be listed with.
-        lost = [gpu for gpu in held if gpu not in known][:PAGE]
         found = tx.holdings.on([gpu.name for gpu in listed] + lost)
-        return _Reading(
-            holdings=[h for h in found if h.slice.gpu in known],
-            gone=[h for h in found if h.slice.gpu not in known],
-            reservations=reservations,
-            sessions=tx.holdings.sessions(),
-            waiting=Counter(ticket.flavour for ticket in tx.tickets.open()),
-            sums=shape.sums(masks),
-            listed=listed,
-            matching=len(matching),
-        )
+        reservations = tx.reservations.current(now_ms)
+    return _Reading(
+        totals=totals,
+        listed=listed,
+        matching=len(matching),
+        holdings=[h for h in found if h.slice.gpu in known],
+        gone=[h for h in found if h.slice.gpu not in known],
+        reservations=reservations,
+    )
 
 
-def _shape_of(inventory: Inventory) -> Shape:
-    """The inventory's shape; kept until the inventory is another."""
-    global _shape
-    shape = _shape
-    if shape is None or shape.inventory is not inventory:
-        shape = _shape = Shape(inventory)
-    return shape
-
-
-def _matching(shape: Shape, query: Query, masks: Mapping[str, int]) -> Sequence[Gpu]:
-    gpus: Sequence[Gpu] = shape.inventory.gpus
+def _matching(totals: PoolTotals, query: Query) -> Sequence[Gpu]:
+    gpus: Sequence[Gpu] = totals.shape.inventory.gpus
     if query.model:
         gpus = [gpu for gpu in gpus if gpu.model.name == query.model]
     if query.show is Show.FAULTY:
         gpus = [gpu for gpu in gpus if gpu.fault is not None]
     elif query.show is Show.FREE:
-        gpus = [gpu for gpu in gpus if board.is_free(gpu, masks.get(gpu.name, 0))]
+        gpus = [gpu for gpu in gpus if board.is_free(gpu, totals.taken.get(gpu.name, 0))]
     return gpus
 
 
@@ -169,16 +151,16 @@ def _kept(reservations: Sequence[Reservation]) -> dict[str, list[tuple[Slice, Re
     return found
 
 
-def _flavours(workbench: Workbench, reading: _Reading, reader: _Reader) -> list[FlavourView]:
-    sums = reading.sums
+def _flavours(workbench: Workbench, totals: PoolTotals, language: str) -> list[FlavourView]:
+    sums = totals.sums
     return [
         FlavourView(
             name=flavour.name,
-            title=flavour.title.in_language(reader.language),
+            title=flavour.title.in_language(language),
             free=sums.free(flavour.slices) if flavour.needs_gpu else None,
             total=sums.total(flavour.slices) if flavour.needs_gpu else None,
-            sessions=reading.sessions.get(flavour.name, 0),
-            waiting=reading.waiting.get(flavour.name, 0),
+            sessions=totals.sessions.get(flavour.name, 0),
+            waiting=totals.waiting.get(flavour.name, 0),
         )
         for flavour in workbench.catalogue.flavours
     ]

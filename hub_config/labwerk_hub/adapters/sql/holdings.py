@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, func, literal, select, union_all
 
 from labwerk_hub.adapters.sql.tables import held_units, leases, people
 from labwerk_hub.domain.board import Holding
@@ -74,11 +74,17 @@ class SqlHoldings:
             ) in self._connection.execute(query).tuples()
         ]
 
-    def sessions(self) -> dict[str, int]:
+    def sessions(self, flavours: Collection[str]) -> dict[str, int]:
         """How many leases of each flavour are intended or live."""
-        query = (
-            select(leases.c.flavour, func.count())
-            .where(leases.c.ended_ms.is_(None))
-            .group_by(leases.c.flavour)
+        if not flavours:
+            return {}
+        # One by one in one query: each is a range of an index, where SQLite sorts for a
+        # GROUP BY and takes four times as long.
+        open_ = leases.c.ended_ms.is_(None)
+        query = union_all(
+            *(
+                select(literal(flavour), func.count()).where(leases.c.flavour == flavour, open_)
+                for flavour in flavours
+            )
         )
         return {flavour: int(count) for flavour, count in self._connection.execute(query).tuples()}
