@@ -19,12 +19,16 @@ never delays an earlier one. Times are milliseconds since 1970 in UTC.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 
-from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND, Gpu, Inventory, Slice, illegal
+from labwerk_hub.domain.booking import NEVER_MS as NEVER_MS
+from labwerk_hub.domain.booking import Bookings, Pool
+from labwerk_hub.domain.expectation import likely_stay
+from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND, Inventory, Slice
 from labwerk_hub.domain.placement import Claim
 
 #: The patience is so many rounds long.
@@ -33,8 +37,6 @@ ROUNDS = 8
 MOST_ROUNDS_OF_USE = 4
 #: What a session usually uses, where nothing better is known: one GPU-hour.
 USUAL_TICKS = TICKS_PER_GPU_SECOND * 3600
-#: An end that nobody knows, such as that of an instance which is not ours.
-NEVER_MS = 1 << 60
 
 
 class TicketState(StrEnum):
@@ -74,11 +76,16 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Occupied:
-    """A slice in use: its lease certainly ends at ``ends_ms``, and likely at ``likely_ms``."""
+    """A slice in use: its lease certainly ends at ``ends_ms``, and likely at ``likely_ms``.
+
+    ``futures`` are ends that are equally likely (``expectation.likely_ends``), as many for
+    every slice; without them ``likely_ms`` stands for all.
+    """
 
     slice: Slice
     ends_ms: int
     likely_ms: int
+    futures: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,169 +163,67 @@ def plan(
     claims: Sequence[Claim],
     now_ms: int,
     session_ms: Mapping[str, int],
+    *,
+    durations_ms: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Turn]:
     """Who of ``ordered`` gets what and when, in the same order.
 
     ``profiles_of`` are the flavours' profiles (model → profile), ``session_ms`` how long a
     session of a flavour lasts at first; a place is right if it is free for so long.
-    ``occupied`` is all that stands on the GPUs now, with :data:`NEVER_MS` where no end is
+    ``occupied`` is all that stands on the GPUs now, with ``booking.NEVER_MS`` where no end is
     known. A lease that is over but still there is taken to be gone just after now.
+    ``durations_ms`` (flavour → durations of past sessions) says how long those who
+    are served first are likely to stay; without them, as long as they may.
     """
-    certain = _Calendar(inventory, profiles_of, claims, now_ms)
-    likely = _Calendar(inventory, profiles_of, claims, now_ms)
+    pool = Pool(inventory, profiles_of)
+    compete = pool.rivals({ticket.flavour for ticket in ordered})
+    certain = Bookings(pool, now_ms)
+    for claim in claims:
+        certain.book(claim.slice, claim.from_ms, claim.until_ms)
     for holding in occupied:
         certain.book(holding.slice, now_ms, max(holding.ends_ms, now_ms + 1))
-        likely.book(holding.slice, now_ms, max(holding.likely_ms, now_ms + 1))
-    compete = _rivals({ticket.flavour for ticket in ordered}, inventory, profiles_of)
+    expected = _expected(ordered, pool, occupied, claims, now_ms, session_ms, durations_ms or {})
     ahead: Counter[str] = Counter()
     turns = []
     for place, ticket in enumerate(ordered, start=1):
         before = sum(ahead[flavour] for flavour in compete[ticket.flavour])
         ahead[ticket.flavour] += 1
         lasts = session_ms.get(ticket.flavour, 0)
-        found = certain.take(ticket.flavour, lasts)
-        expected = likely.take(ticket.flavour, lasts)
+        found = certain.earliest(ticket.flavour, lasts)
         if found is None:
             turns.append(Turn(ticket, place, before, None, None, None))
             continue
         from_ms, slice_ = found
-        expected_ms = min(from_ms, expected[0]) if expected else from_ms
-        turns.append(Turn(ticket, place, before, slice_, from_ms, expected_ms, from_ms + lasts))
+        certain.book(slice_, from_ms, from_ms + lasts)
+        likely_ms = min(from_ms, expected[place - 1])
+        turns.append(Turn(ticket, place, before, slice_, from_ms, likely_ms, from_ms + lasts))
     return turns
 
 
-def _rivals(
-    flavours: Iterable[str], inventory: Inventory, profiles_of: Mapping[str, Mapping[str, str]]
-) -> dict[str, list[str]]:
-    """For each flavour those (itself among them) whose slices could share units with its own."""
-    reach: dict[str, dict[str, int]] = {}
-    for flavour in flavours:
-        profiles = profiles_of.get(flavour, {})
-        reach[flavour] = {
-            gpu.name: _union(gpu.candidates(profiles[gpu.model.name]))
-            for gpu in inventory.matching(profiles)
-        }
-    return {
-        flavour: [
-            other
-            for other, masks in reach.items()
-            if other == flavour or any(mask & masks.get(gpu, 0) for gpu, mask in own.items())
-        ]
-        for flavour, own in reach.items()
-    }
-
-
-def _union(slices: Iterable[Slice]) -> int:
-    mask = 0
-    for slice_ in slices:
-        mask |= slice_.mask
-    return mask
-
-
-@dataclass(frozen=True)
-class _Booking:
-    slice: Slice
-    mask: int
-    from_ms: int
-    until_ms: int
-
-
-#: When a place is free; then how many units beside it stay free (fewer is better), how far
-#: from the end of its GPU it lies, and which GPU it is: so that the choice is always the same.
-_Found = tuple[int, int, int, int, Slice]
-
-
-class _Calendar:
-    """What is booked on every GPU, and the earliest place for a flavour beside it."""
-
-    def __init__(
-        self,
-        inventory: Inventory,
-        profiles_of: Mapping[str, Mapping[str, str]],
-        claims: Iterable[Claim],
-        now_ms: int,
-    ) -> None:
-        self._inventory = inventory
-        self._profiles_of = profiles_of
-        self._now_ms = now_ms
-        self._bookings: defaultdict[str, list[_Booking]] = defaultdict(list)
-        # Asked over and over while only one GPU changes in between.
-        self._found: dict[tuple[str, int], dict[int, _Found | None]] = {}
-        self._matching: dict[str, list[Gpu]] = {}
-        self._at: dict[str, list[tuple[tuple[str, int], int]]] = defaultdict(list)
+def _expected(
+    ordered: Sequence[Ticket],
+    pool: Pool,
+    occupied: Sequence[Occupied],
+    claims: Sequence[Claim],
+    now_ms: int,
+    session_ms: Mapping[str, int],
+    durations_ms: Mapping[str, Sequence[int]],
+) -> list[int]:
+    """The middle one of each ticket's starts in several equally likely futures."""
+    starts: list[list[int]] = [[] for _ in ordered]
+    lasted = {flavour: sorted(found) for flavour, found in durations_ms.items()}
+    for future in range(max((len(holding.futures) for holding in occupied), default=0) or 1):
+        likely = Bookings(pool, now_ms)
         for claim in claims:
-            self.book(claim.slice, claim.from_ms, claim.until_ms)
-
-    def book(self, slice_: Slice, from_ms: int, until_ms: int) -> None:
-        """From now on nothing else is placed on ``slice_`` between these times."""
-        if until_ms > max(from_ms, self._now_ms):
-            self._bookings[slice_.gpu].append(_Booking(slice_, slice_.mask, from_ms, until_ms))
-        for wanted, at in self._at.pop(slice_.gpu, ()):
-            self._found[wanted].pop(at, None)
-
-    def take(self, flavour: str, lasts_ms: int) -> tuple[int, Slice] | None:
-        """Book the earliest place that is free for ``lasts_ms``; None if there is none."""
-        if flavour not in self._matching:
-            self._matching[flavour] = self._inventory.matching(self._profiles_of.get(flavour, {}))
-        wanted = (flavour, lasts_ms)
-        found = self._found.setdefault(wanted, {})
-        for at, gpu in enumerate(self._matching[flavour]):
-            if at not in found:
-                found[at] = self._earliest(at, gpu, flavour, lasts_ms)
-                self._at[gpu.name].append((wanted, at))
-        best = min((entry for entry in found.values() if entry is not None), default=None)
-        if best is None:
-            return None
-        from_ms, slice_ = best[0], best[-1]
-        self.book(slice_, from_ms, from_ms + lasts_ms)
-        return from_ms, slice_
-
-    def _earliest(self, at: int, gpu: Gpu, flavour: str, lasts_ms: int) -> _Found | None:
-        bookings = sorted(self._bookings[gpu.name], key=lambda booking: booking.from_ms)
-        profile = self._profiles_of[flavour][gpu.model.name]
-        found = []
-        for slice_ in gpu.candidates(profile):
-            from_ms = _gap(bookings, slice_.mask, self._now_ms, lasts_ms)
-            if gpu.dynamic:
-                from_ms = _legal_gap(gpu, bookings, slice_, from_ms, lasts_ms)
-            if from_ms < NEVER_MS:
-                standing = _standing(bookings, from_ms)
-                free = gpu.model.units - _union(standing).bit_count() - slice_.size
-                found.append((from_ms, free, gpu.model.units - slice_.start, at, slice_))
-        return min(found, default=None)
-
-
-def _gap(bookings: Sequence[_Booking], mask: int, from_ms: int, lasts_ms: int) -> int:
-    """The earliest time from ``from_ms`` on at which ``mask`` is free for ``lasts_ms``."""
-    for booking in bookings:
-        if booking.mask & mask and booking.until_ms > from_ms:
-            if booking.from_ms >= from_ms + lasts_ms:
-                break
-            from_ms = booking.until_ms
-    return from_ms
-
-
-def _legal_gap(
-    gpu: Gpu, bookings: Sequence[_Booking], slice_: Slice, from_ms: int, lasts_ms: int
-) -> int:
-    """The same where the units are free, but the model may limit what stands together."""
-    while from_ms < NEVER_MS:
-        near = [b for b in bookings if b.from_ms < from_ms + lasts_ms and b.until_ms > from_ms]
-        # What stands there changes when it begins: those moments stand for the whole time.
-        moments = [from_ms, *(b.from_ms for b in near if b.from_ms > from_ms)]
-        if all(illegal(gpu.model, [*_standing(near, t), slice_]) is None for t in moments):
-            return from_ms
-        later = min(b.until_ms for b in near)
-        from_ms = _gap(bookings, slice_.mask, later, lasts_ms)
-    return from_ms
-
-
-def _standing(bookings: Iterable[_Booking], at_ms: int) -> list[Slice]:
-    """What stands on the GPU then; once where a lease runs on units promised to it."""
-    found: list[Slice] = []
-    taken = 0
-    for booking in bookings:
-        if booking.from_ms <= at_ms < booking.until_ms and not booking.mask & taken:
-            found.append(booking.slice)
-            taken |= booking.mask
-    return found
+            likely.book(claim.slice, claim.from_ms, claim.until_ms)
+        for holding in occupied:
+            ends_ms = holding.futures[future] if holding.futures else holding.likely_ms
+            likely.book(holding.slice, now_ms, max(ends_ms, now_ms + 1))
+        for number, ticket in enumerate(ordered):
+            lasts = session_ms.get(ticket.flavour, 0)
+            found = likely.earliest(ticket.flavour, lasts)
+            if found is not None:
+                stays = likely_stay(lasted.get(ticket.flavour, ()), number, future)
+                likely.book(found[1], found[0], found[0] + min(lasts, stays or lasts))
+            starts[number].append(found[0] if found else NEVER_MS)
+    return [int(median(found)) for found in starts]
