@@ -23,7 +23,7 @@ class SqlHoldings:
         # One pass over the primary key's index, which has them in this order.
         bit = literal(1).bitwise_lshift(held_units.c.unit)
         query = select(held_units.c.gpu, func.sum(bit)).group_by(held_units.c.gpu)
-        return {gpu: int(mask) for gpu, mask in self._connection.execute(query).tuples()}
+        return {gpu: int(mask) for gpu, mask in self._connection.execute(query)}
 
     def on(self, gpus: Collection[str]) -> list[Holding]:
         """The leases that hold units of ``gpus``, and whose they are."""
@@ -71,7 +71,7 @@ class SqlHoldings:
                 state,
                 since,
                 ends,
-            ) in self._connection.execute(query).tuples()
+            ) in self._connection.execute(query)
         ]
 
     def sessions(self, flavours: Collection[str]) -> dict[str, int]:
@@ -87,4 +87,4 @@ class SqlHoldings:
                 for flavour in flavours
             )
         )
-        return {flavour: int(count) for flavour, count in self._connection.execute(query).tuples()}
+        return {flavour: int(count) for flavour, count in self._connection.execute(query)}

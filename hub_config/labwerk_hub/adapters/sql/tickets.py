@@ -91,7 +91,7 @@ class SqlTickets:
         """How long people waited until they were called, by flavour, since the beginning."""
         waited = func.sum(tickets.c.called_ms - tickets.c.taken_ms)
         query = select(tickets.c.flavour, func.count(), waited).group_by(tickets.c.flavour)
-        rows = self._connection.execute(query.where(tickets.c.called_ms.is_not(None))).tuples()
+        rows = self._connection.execute(query.where(tickets.c.called_ms.is_not(None)))
         return {flavour: Wait(count, int(total)) for flavour, count, total in rows}
 
     def _set(self, ticket: str, **values: str | int | None) -> None:
