@@ -159,7 +159,7 @@ async def test_what_is_full_can_be_chosen_to_wait_for_and_says_what_that_means(
     assert wait["value"] == "1"
     button = page.find(id="start")
     assert button is not None
-    assert (button["data-start"], button["data-wait"]) == ("Starten", "Warten")
+    assert (button["data-start"], button["data-wait"]) == ("Starten", "In die Warteschlange")
 
 
 async def test_what_no_gpu_can_serve_is_disabled_and_says_why(site: Site) -> None:

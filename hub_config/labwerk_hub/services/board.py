@@ -229,7 +229,8 @@ class _Reader:
             simulated=gpu.simulated,
             dynamic=gpu.dynamic,
             shared_by=shares,
-            fault=gpu.fault,
+            faulty=gpu.fault is not None,
+            fault_said=f"{gpu.name} {gpu.fault}." if gpu.fault and self.operator else None,
             places=tuple(self._place(place, kept) for place in board.places(gpu, holdings)),
         )
 

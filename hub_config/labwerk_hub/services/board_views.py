@@ -61,7 +61,7 @@ class PlaceView(_View):
 
 
 class GpuView(_View):
-    """A GPU with all its units; ``fault`` is a clause in English, None if it is well."""
+    """A GPU with all its units; ``fault_said`` is a sentence in English, for operators."""
 
     name: str
     model: str
@@ -69,7 +69,8 @@ class GpuView(_View):
     simulated: bool
     dynamic: bool
     shared_by: int
-    fault: str | None
+    faulty: bool
+    fault_said: str | None
     places: tuple[PlaceView, ...]
 
 
