@@ -1,91 +1,250 @@
 """What may be started: the start page and the check at start are the same function."""
 
-from datetime import UTC, datetime
+from __future__ import annotations
 
-from labwerk_hub.adapters.declared import declared_gpu
-from labwerk_hub.domain.admission import HeldSlice, Offer, Reason, Refusal, Request, find, offers
+from dataclasses import replace
+
+import pytest
+from labwerk_hub.domain.admission import (
+    SHORTEST_SECONDS,
+    Offer,
+    Reason,
+    Refusal,
+    Request,
+    Rules,
+    find,
+    offers,
+)
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
-from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
 from labwerk_hub.domain.ledger import Balance
-from labwerk_hub.domain.texts import Localized
+from labwerk_hub.domain.metering import from_ms, to_ms
+from labwerk_hub.domain.pool import Pool
+from labwerk_hub.domain.reservations import Reservation
+from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.domain.waiting import Occupied, Ticket, TicketState, Turn
+from support.workbench import H100, HOUR_MS, MINUTE_MS, NOON, dynamic_gpu, fixed_gpu, flavour, image
 
-SOON = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
-LATER = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-H100 = "H100-80GB"
-GPU = declared_gpu("a", H100, ["1g.10gb@0", "1g.10gb@1", "3g.40gb@4"], simulated=True)
-SMALL = Flavour("small", Localized.same("Small"), 1, 3, 8, {H100: "1g.10gb"})
-CPU = Flavour("cpu", Localized.same("CPU"), 1, 3, 12)
-IMAGE = Image("base", Localized.same("Base"), Localized.same("…"), "labwerk/base:1")
+NOW = to_ms(NOON)
+GPU = fixed_gpu("a", "1g.10gb@0", "1g.10gb@1", "3g.40gb@4")
+FIRST, SECOND, LARGE = GPU.slices
+SMALL, CPU = flavour("small", "1g.10gb"), flavour("cpu", longest_hours=12, default_hours=0)
+BASE = image("base")
 ASKED = Request("small", "base")
+ALL = 10**9
 
 
-def _balance(left: int) -> Balance:
-    return Balance("2026-11", granted=left, used=0, held=0, institution_left=10**9)
+def _due(slice_: Slice, minutes: int = 60) -> Occupied:
+    ends_ms = NOW + minutes * MINUTE_MS
+    return Occupied(slice_, ends_ms, ends_ms)
+
+
+def _pool(
+    *due: Occupied,
+    gpus: tuple[Gpu, ...] = (GPU,),
+    turns: tuple[Turn, ...] = (),
+    reservations: tuple[Reservation, ...] = (),
+    groups: frozenset[str] = frozenset(),
+) -> Pool:
+    return Pool(
+        inventory=Inventory(gpus),
+        held=tuple(occupied.slice for occupied in due),
+        due=due,
+        reservations=reservations,
+        turns=turns,
+        groups=groups,
+        mix=(),
+        profiles_of={"small": SMALL.slices},
+        now_ms=NOW,
+    )
 
 
 def _offers(
-    *held: HeldSlice, left: int = 10**9, image: Image = IMAGE, flavour: Flavour = SMALL
+    pool: Pool,
+    left: int = ALL,
+    rules: Rules | None = None,
+    wanted: Flavour = SMALL,
+    shown: Image = BASE,
 ) -> tuple[Offer, ...]:
-    catalogue = Catalogue((), {}, (), (), (flavour, CPU), (image,), ())
-    return offers(catalogue, Inventory((GPU,)), held, _balance(left))
+    catalogue = Catalogue((), {}, (), (), (wanted, CPU), (shown,), ())
+    balance = Balance("2026-11", granted=left, used=0, held=0, institution_left=ALL)
+    return offers(catalogue, pool, balance, rules or Rules(pool.groups))
 
 
-def _refusal(*held: HeldSlice, left: int = 10**9, image: Image = IMAGE) -> Refusal:
-    found = find(_offers(*held, left=left, image=image), ASKED)
-    assert isinstance(found, Refusal)
+def _offer(pool: Pool, left: int = ALL, rules: Rules | None = None) -> Offer:
+    found = find(_offers(pool, left, rules), ASKED)
+    assert isinstance(found, Offer)
     return found
 
 
+def _refusal(offer: Offer) -> Refusal:
+    assert offer.refusal is not None
+    return offer.refusal
+
+
+def _turn(slice_: Slice, from_minutes: int, hours: int = 2) -> Turn:
+    """Somebody in line who is promised ``slice_`` so many minutes from now."""
+    ticket = Ticket("tk-1", "iwe--eva", "iwe", "small", "base", "de", TicketState.WAITING, NOW)
+    from_ms = NOW + from_minutes * MINUTE_MS
+    return Turn(ticket, 1, 0, slice_, from_ms, from_ms, from_ms + hours * HOUR_MS)
+
+
+def _reservation(*slices: Slice, in_minutes: int) -> Reservation:
+    return Reservation(
+        id="rs-00000001",
+        title="Lesson",
+        flavour="small",
+        group="course",
+        from_ms=NOW + in_minutes * MINUTE_MS,
+        to_ms=NOW + in_minutes * MINUTE_MS + 4 * HOUR_MS,
+        release_after_ms=HOUR_MS,
+        slices=slices,
+        made_by="olga",
+        made_ms=0,
+    )
+
+
 def test_an_offer_says_what_is_free_what_it_costs_and_how_long_the_budget_lasts() -> None:
-    offer = find(_offers(HeldSlice(GPU.slices[0], SOON), left=3 * 3600), ASKED)
-    assert isinstance(offer, Offer)
+    offer = _offer(_pool(_due(FIRST)), left=3 * 3600)
+    assert offer.refusal is None
     assert (offer.free, offer.total) == (1, 2)
     assert offer.ticks_per_second == 3
-    assert offer.lasts_seconds == offer.longest_seconds == 3600
-    assert offer.slice == GPU.slices[1]
+    assert offer.lasts_seconds == offer.longest_seconds == offer.usual_seconds == 3600
+    assert (offer.slice, offer.models, offer.shared_by) == (SECOND, (H100,), 1)
     assert offer.simulated
 
 
-def test_a_session_is_never_longer_than_its_flavour_allows() -> None:
-    offer = find(_offers(), ASKED)
+def test_a_session_first_ends_as_its_flavour_says_and_lasts_no_longer_than_it_allows() -> None:
+    offer = _offer(_pool())
+    assert (offer.usual_seconds, offer.longest_seconds) == (2 * 3600, 8 * 3600)
+
+
+def test_a_group_s_rule_makes_its_sessions_shorter_and_no_budget_makes_them_longer() -> None:
+    rules = Rules({"course"}, (SessionRule("course", default_hours=1, longest_hours=3),))
+    offer = _offer(_pool(), rules=rules)
+    assert (offer.usual_seconds, offer.longest_seconds) == (3600, 3 * 3600)
+
+
+def test_a_full_pool_refuses_says_when_the_first_slice_is_due_back_and_lets_people_wait() -> None:
+    offer = _offer(_pool(_due(FIRST, 120), _due(SECOND, 60)))
+    refusal = _refusal(offer)
+    assert refusal.reason is Reason.NO_SLICE_FREE
+    assert refusal.until == from_ms(NOW + HOUR_MS)
+    assert refusal.message.params == {"total": 2, "until": refusal.until}
+    assert (offer.free, offer.slice, offer.may_wait, offer.before) == (0, None, True, 0)
+
+
+def test_on_a_dynamic_gpu_a_place_is_due_back_when_all_that_stands_in_it_has_gone() -> None:
+    gpu = dynamic_gpu("a")
+    there = [_due(Slice("a", "1g.10gb", at, 1), 60 + at) for at in range(7)]
+    wanted = flavour("small", "3g.40gb")
+    offer = find(_offers(_pool(*there, gpus=(gpu,)), wanted=wanted), ASKED)
     assert isinstance(offer, Offer)
+    assert _refusal(offer).until == from_ms(NOW + 63 * MINUTE_MS)
+
+
+def test_where_people_may_not_wait_nobody_is_told_to() -> None:
+    offer = _offer(_pool(_due(FIRST), _due(SECOND)), rules=Rules((), (), waiting=False))
+    assert offer.refusal is not None
+    assert not offer.may_wait
+
+
+def test_who_asks_directly_does_not_take_what_somebody_in_line_is_called_for() -> None:
+    offer = _offer(_pool(_due(FIRST), turns=(_turn(SECOND, 0),)))
+    assert _refusal(offer).reason is Reason.NO_SLICE_FREE
+    assert (offer.free, offer.may_wait, offer.before) == (0, True, 1)
+
+
+def test_what_is_promised_to_the_line_later_is_lent_until_then() -> None:
+    offer = _offer(_pool(_due(FIRST), turns=(_turn(SECOND, 40),)))
+    assert offer.refusal is None
+    assert offer.usual_seconds == offer.longest_seconds == 40 * 60
+
+
+def test_what_is_promised_sooner_than_a_session_is_worth_is_refused_as_reserved() -> None:
+    offer = _offer(_pool(_due(FIRST), turns=(_turn(SECOND, 14),)))
+    refusal = _refusal(offer)
+    assert refusal.reason is Reason.RESERVED
+    assert refusal.message.params == {"from": from_ms(NOW + 14 * MINUTE_MS)}
+    assert offer.may_wait
+
+
+def test_a_reservation_shortens_other_people_s_sessions_and_not_its_members_own() -> None:
+    reserved = (_reservation(FIRST, SECOND, in_minutes=30),)
+    outside = _offer(_pool(reservations=reserved))
+    inside = _offer(_pool(reservations=reserved, groups=frozenset({"course"})))
+    assert (outside.longest_seconds, inside.longest_seconds) == (30 * 60, 8 * 3600)
+
+
+def test_while_a_reservation_runs_its_members_get_in_and_others_do_not() -> None:
+    reserved = (_reservation(FIRST, SECOND, in_minutes=-10),)
+    outside = _offer(_pool(reservations=reserved))
+    inside = _offer(_pool(reservations=reserved, groups=frozenset({"course"})))
+    assert _refusal(outside).reason is Reason.NO_SLICE_FREE
+    assert inside.refusal is None
+    assert inside.slice in (FIRST, SECOND)
+
+
+def test_what_a_reservation_has_not_used_when_its_grace_is_over_is_everybody_s() -> None:
+    offer = _offer(_pool(reservations=(_reservation(FIRST, SECOND, in_minutes=-60),)))
+    assert offer.refusal is None
     assert offer.longest_seconds == 8 * 3600
 
 
-def test_a_full_pool_refuses_and_says_when_the_first_slice_is_due_back() -> None:
-    refusal = _refusal(HeldSlice(GPU.slices[0], LATER), HeldSlice(GPU.slices[1], SOON))
-    assert refusal.reason is Reason.NO_SLICE_FREE
-    assert refusal.until == SOON
-    assert refusal.message.params["total"] == 2
-
-
-def test_a_budget_that_is_nearly_used_up_refuses_before_the_pool_does() -> None:
-    assert _refusal(left=3 * 899).reason is Reason.BUDGET_USED_UP
+def test_a_budget_that_is_nearly_used_up_refuses_whether_or_not_something_is_free() -> None:
+    enough, short = 3 * SHORTEST_SECONDS, 3 * SHORTEST_SECONDS - 1
+    assert _offer(_pool(), left=enough).refusal is None
+    for pool in (_pool(), _pool(_due(FIRST), _due(SECOND))):
+        offer = _offer(pool, left=short)
+        assert _refusal(offer).reason is Reason.BUDGET_USED_UP
+        assert not offer.may_wait
 
 
 def test_what_costs_nothing_can_be_had_without_a_budget() -> None:
-    offer = find(_offers(left=0), Request("cpu", "base"))
+    offer = find(_offers(_pool(), left=0), Request("cpu", "base"))
     assert isinstance(offer, Offer)
-    assert offer.lasts_seconds is None
-    assert offer.free is None
+    assert (offer.refusal, offer.lasts_seconds, offer.free, offer.total) == (None, None, None, None)
+    assert offer.usual_seconds == 12 * 3600
 
 
-def test_an_image_that_is_not_built_is_shown_and_refused() -> None:
-    unbuilt = Image("base", Localized.same("Base"), Localized.same("…"), None)
-    assert _refusal(image=unbuilt).reason is Reason.IMAGE_MISSING
+def test_an_image_that_is_not_built_is_shown_and_nobody_waits_for_it() -> None:
+    pool = _pool(_due(FIRST), _due(SECOND))
+    (offer, _) = _offers(pool, shown=image("base", None))
+    assert _refusal(offer).reason is Reason.IMAGE_MISSING
+    assert not offer.may_wait
 
 
-def test_a_flavour_that_no_gpu_serves_is_refused_not_hidden() -> None:
-    odd = Flavour("small", Localized.same("Small"), 1, 3, 8, {"A30-24GB": "1g.6gb"})
-    found = find(_offers(flavour=odd), ASKED)
-    assert isinstance(found, Refusal)
-    assert found.reason is Reason.NO_SLICE_FREE
+@pytest.mark.parametrize(
+    ("gpu", "sentence"),
+    [
+        (fixed_gpu("a", "3g.40gb@4"), "No GPU of this pool can be cut into such a slice."),
+        (
+            replace(GPU, fault="has fallen off the bus"),
+            "The GPUs that could be cut into such a slice have failed. Operators can see why.",
+        ),
+    ],
+)
+def test_a_flavour_that_no_gpu_serves_is_refused_with_the_reason_not_hidden(
+    gpu: Gpu, sentence: str
+) -> None:
+    offer = _offer(_pool(gpus=(gpu,)))
+    refusal = _refusal(offer)
+    assert (refusal.reason, refusal.message.msgid) == (Reason.NO_SUCH_SLICE, sentence)
+    assert not offer.may_wait
+
+
+def test_a_place_that_only_a_stranger_s_instance_holds_is_due_back_nobody_knows_when() -> None:
+    pool = replace(_pool(), held=(FIRST, SECOND))
+    refusal = _refusal(_offer(pool))
+    assert (refusal.reason, refusal.until) == (Reason.NO_SLICE_FREE, None)
+    assert refusal.message.params == {"total": 2}
 
 
 def test_a_choice_that_is_not_on_the_page_is_refused() -> None:
-    found = find(_offers(), Request("huge", "base"))
+    found = find(_offers(_pool()), Request("huge" * 100, "base"))
     assert isinstance(found, Refusal)
     assert found.reason is Reason.UNKNOWN_CHOICE
+    assert found.message.params == {"flavour": "huge" * 10, "image": "base"}
 
 
 def test_the_balance_is_bounded_by_the_institutions_budget() -> None:

@@ -1,0 +1,279 @@
+"""A workbench on a real SQLite file, with declared GPUs and a clock that a test sets.
+
+Engine and storage are the simulated ones of :mod:`support.simulated`. What the hub and the
+hub service do around the services (create and start a container, ask for a start when
+somebody is called) is here in as few lines as it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
+from labwerk_hub.adapters.sql import SqlDatabase, migrate
+from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.catalogue import Budget, Catalogue, Flavour, Image
+from labwerk_hub.domain.container import Limits
+from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
+from labwerk_hub.domain.leases import EndReason, Lease
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.domain.people import Identity, Institution
+from labwerk_hub.domain.texts import Localized
+from labwerk_hub.domain.waiting import Ticket
+from labwerk_hub.errors import GpuBusyError, GpuFaultError
+from labwerk_hub.services import people, sessions
+from labwerk_hub.services.ports import Policy, SliceUse, WaitingPolicy, Workbench
+
+from support.simulated import FolderStorage, SimulatedEngine
+
+H100 = "H100-80GB"
+NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+
+
+def fixed_gpu(name: str = "fixed", *layout: str) -> Gpu:
+    """A simulated H100 cut into ``layout`` once and for all; two small slices without one."""
+    return declared_gpu(name, H100, layout or ["1g.10gb@0", "1g.10gb@1"], simulated=True)
+
+
+def dynamic_gpu(name: str = "dynamic") -> Gpu:
+    """A simulated H100 that is cut at each start."""
+    return declared_gpu(name, H100, simulated=True, dynamic=True)
+
+
+def flavour(name: str, profile: str = "", **values: int) -> Flavour:
+    """A flavour of one profile of the H100, or without a GPU; 2 hours first, 8 at most."""
+    terms = {"longest_hours": 8, "default_hours": 2, "idle_minutes": 60} | values
+    slices = {H100: profile} if profile else {}
+    return Flavour(name, Localized.same(name.title()), 1.0, 3, slices=slices, **terms)
+
+
+def image(name: str, tag: str | None = "") -> Image:
+    """An image; its tag is made up unless it has one, or None for one that is not built."""
+    made = f"labwerk/{name}:1" if tag == "" else tag
+    return Image(name, Localized.same(name.title()), Localized.same("…"), made)
+
+
+CATALOGUE = Catalogue(
+    institutions=(
+        Institution("thr", Localized.same("TH Rhein"), ("th-rhein.example",)),
+        Institution("iwe", Localized.same("IWE"), ("iwe.example",)),
+    ),
+    budgets={
+        "thr": Budget(400 * TICKS_PER_GPU_HOUR, 60 * TICKS_PER_GPU_HOUR),
+        "iwe": Budget(400 * TICKS_PER_GPU_HOUR, 60 * TICKS_PER_GPU_HOUR),
+    },
+    projects=(),
+    courses=(),
+    flavours=(
+        flavour("small", "1g.10gb"),
+        flavour("medium", "2g.20gb"),
+        flavour("large", "3g.40gb"),
+        flavour("cpu", longest_hours=12, default_hours=0, idle_minutes=0),
+    ),
+    images=(image("base"), image("torch"), image("rapids", None)),
+    datasets=(),
+)
+POLICY = Policy(
+    zone=ZoneInfo("Europe/Berlin"),
+    intent_timeout_seconds=180,
+    instance="tests",
+    service_url="http://10.213.0.1:8082/services/labwerk",
+    limits=Limits(pids=100, tmp_bytes=2**20, network="labwerk"),
+    language="en",
+    idle_warning_seconds=600,
+    waiting=WaitingPolicy(),
+)
+
+
+@dataclass
+class Clock:
+    """The time, as a test sets it."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        """The time now."""
+        return self.now
+
+    def step(self, **amounts: float) -> None:
+        """Go on by ``minutes=5`` and the like."""
+        self.now += timedelta(**amounts)
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self.now.timestamp() * 1000)
+
+
+class RecordedGpus:
+    """Declared GPUs, with what was asked for in order, and devices that a test makes fail.
+
+    ``log`` has ``prepare LABEL`` and ``release LABEL``; slices in ``busy`` cannot be
+    released, on GPUs in ``faults`` (name → clause) nothing can be placed or made; ``used``
+    is how busy slices are.
+    """
+
+    def __init__(self, *gpus: Gpu) -> None:
+        self._declared = DeclaredGpus(gpus)
+        self.log: list[str] = []
+        self.busy: set[str] = set()
+        self.faults: dict[str, str] = {}
+        self.used: dict[str, SliceUse] = {}
+
+    def read(self, fresh: bool = False) -> Inventory:
+        """The GPUs, with their faults."""
+        gpus = self._declared.read(fresh).gpus
+        return Inventory(tuple(replace(g, fault=self.faults.get(g.name, g.fault)) for g in gpus))
+
+    def prepare(self, slice_: Slice) -> str | None:
+        """As declared GPUs do, unless the GPU has a fault."""
+        self.log.append(f"prepare {slice_.label}")
+        if slice_.gpu in self.faults:
+            raise GpuFaultError(f"{slice_.gpu} {self.faults[slice_.gpu]}.")
+        return self._declared.prepare(slice_)
+
+    def release(self, slice_: Slice) -> None:
+        """As declared GPUs do, unless something still runs there."""
+        self.log.append(f"release {slice_.label}")
+        if slice_.label in self.busy:
+            raise GpuBusyError(f"A process still lives in {slice_.label}.")
+        self._declared.release(slice_)
+
+    def use(self, slice_: Slice) -> SliceUse:
+        """What the test says; not measurable if it says nothing."""
+        return self.used.get(slice_.label, SliceUse())
+
+
+@dataclass
+class Bench:
+    """A workbench and what stands around it."""
+
+    workbench: Workbench
+    clock: Clock
+    engine: SimulatedEngine
+    gpus: RecordedGpus
+    storage: FolderStorage
+    _people: int = field(default=0)
+
+    def person(
+        self, name: str, institution: str = "thr", *groups: str, locale: str | None = "en"
+    ) -> str:
+        """Somebody who has signed in; their hub user name."""
+        self._people += 1
+        identity = Identity(
+            issuer="https://sso.example",
+            subject=str(self._people),
+            institution=institution,
+            display_name=name,
+            email=None,
+            locale=locale,
+            groups=frozenset(groups),
+            roles=frozenset(),
+        )
+        return people.remember(self.workbench, identity).name
+
+    def start(
+        self, person: str, flavour: str = "small", image: str = "base", *, wait: bool = False
+    ) -> Lease:
+        """What the hub does for a start, up to the server's first answer."""
+        granted = sessions.admit(self.workbench, person, Request(flavour, image, wait))
+        self.run(granted)
+        return self.lease(granted.lease.session)
+
+    def run(self, granted: sessions.Granted) -> None:
+        """Have the engine run what was granted."""
+        self.engine.create(granted.spec.name, granted.spec.labels)
+        self.engine.start(granted.spec.name)
+        sessions.begun(self.workbench, granted.spec.name)
+
+    def queue(self, person: str, flavour: str = "small", image: str = "base") -> Ticket:
+        """Ask with "wait" while nothing is free; the ticket."""
+        try:
+            sessions.admit(self.workbench, person, Request(flavour, image, wait=True))
+        except sessions.WaitingError as waits:
+            return waits.ticket
+        raise AssertionError(f"{person} was given a session")
+
+    def stop(self, person: str) -> None:
+        """What the hub does when somebody stops their server."""
+        for lease in self.leases(person):
+            sessions.ended(self.workbench, lease.session, EndReason.STOPPED)
+
+    def lease(self, session: str) -> Lease:
+        """A session's lease as the database has it."""
+        with self.workbench.database.reading() as tx:
+            found = tx.leases.get(session)
+        assert found is not None
+        return found
+
+    def leases(self, person: str | None = None) -> list[Lease]:
+        """Intended and live leases, of a person or all."""
+        with self.workbench.database.reading() as tx:
+            return tx.leases.unended_of(person) if person else tx.leases.unended()
+
+    def holding(self) -> list[str]:
+        """The slices that are held, by their labels."""
+        with self.workbench.database.reading() as tx:
+            return sorted(x.slice.label for x in tx.leases.holding() if x.slice is not None)
+
+    def ticket(self, person: str) -> Ticket | None:
+        """The person's open ticket."""
+        with self.workbench.database.reading() as tx:
+            return tx.tickets.open_of(person)
+
+    def last_ticket(self, person: str) -> Ticket | None:
+        """The person's ticket that ended last."""
+        with self.workbench.database.reading() as tx:
+            return tx.tickets.last_ended_of(person)
+
+    def outcomes(self) -> dict[str, int]:
+        """The counters of starts."""
+        with self.workbench.database.reading() as tx:
+            return dict(tx.outcomes.all())
+
+    def charged(self, account: str) -> int:
+        """What an account of the ledger has in this month."""
+        with self.workbench.database.reading() as tx:
+            return tx.ledger.total(account, self.clock.now.strftime("%Y-%m"))
+
+    def with_policy(self, **values: object) -> None:
+        """Other values of the settings, from now on."""
+        policy = replace(self.workbench.policy, **values)  # type: ignore[arg-type]
+        self.workbench = replace(self.workbench, policy=policy)
+
+    def with_catalogue(self, **values: object) -> None:
+        """Another catalogue, from now on."""
+        catalogue = replace(self.workbench.catalogue, **values)  # type: ignore[arg-type]
+        self.workbench = replace(self.workbench, catalogue=catalogue)
+
+
+@contextmanager
+def bench_in(folder: Path, gpus: Sequence[Gpu] | None = None) -> Iterator[Bench]:
+    """A bench whose database and folders are in ``folder``; with one fixed GPU of two slices."""
+    url = f"sqlite:///{folder / 'labwerk.sqlite'}"
+    migrate(url)
+    database = SqlDatabase(url, first_uid=200_000)
+    clock = Clock()
+    engine = SimulatedEngine(clock)
+    storage = FolderStorage(folder)
+    pool = RecordedGpus(*(gpus if gpus is not None else [fixed_gpu()]))
+    workbench = Workbench(
+        catalogue=CATALOGUE,
+        policy=POLICY,
+        database=database,
+        engine=engine,
+        inventory=pool,
+        storage=storage,
+        clock=clock,
+    )
+    try:
+        yield Bench(workbench, clock, engine, pool, storage)
+    finally:
+        database.close()
