@@ -103,7 +103,7 @@ class HelperGpus:
             return Inventory(tuple(replace(gpu, fault=fault) for gpu in last.gpus))
         assert answer.gpus is not None
         with self._lock:
-            self._last = _with_known_models(answer.gpus, self._last)
+            self._last = _kept(answer.gpus, self._last)
             self._read_at = time.monotonic()
             return self._last
 
@@ -140,14 +140,22 @@ def _about(kind: type[_SliceCall], slice_: Slice) -> HelperCall:
         raise GpuFaultError(f"{slice_.label} is no slice of a GPU that the driver found.") from None
 
 
-def _with_known_models(read: Inventory, last: Inventory | None) -> Inventory:
-    """``read`` with the very models of ``last`` where they are equal; itself if all is.
+def _kept(read: Inventory, last: Inventory | None) -> Inventory:
+    """``read``, and what was seen before and is missing, say after a restart of the helper.
 
-    What is computed for a model is kept with it, and comparing an object with itself is quick.
+    Equal models stay the very same objects: comparing those is quick, and what is computed
+    for a model is kept with it.
     """
-    known: dict[Model, Model] = {gpu.model: gpu.model for gpu in last.gpus} if last else {}
-    gpus = tuple(replace(gpu, model=known.setdefault(gpu.model, gpu.model)) for gpu in read.gpus)
-    return last if last and last.gpus == gpus else Inventory(gpus)
+    if last is None:
+        return read
+    known: dict[Model, Model] = {gpu.model: gpu.model for gpu in last.gpus}
+    gpus = [replace(gpu, model=known.setdefault(gpu.model, gpu.model)) for gpu in read.gpus]
+    gpus += [
+        replace(gpu, fault="is not found by the driver any more; see the machine")
+        for gpu in last.gpus
+        if gpu.name not in read.by_name
+    ]
+    return last if last.gpus == tuple(gpus) else Inventory(tuple(gpus))
 
 
 class PoolOfBoth:

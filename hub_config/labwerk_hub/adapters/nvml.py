@@ -58,6 +58,12 @@ class NvmlGpus:
 
     def prepare(self, slice_: Slice) -> str | None:
         """The device of a slice, its instance made if the GPU is dynamic."""
+        try:
+            return self._prepare(slice_)
+        except GpuBusyError as error:  # somebody else computes there: it cannot be handed out
+            raise GpuDriverError(error.message) from None
+
+    def _prepare(self, slice_: Slice) -> str:
         with self._changing(slice_) as (board, gpu):
             if not gpu.dynamic:
                 if slice_.label in gpu.devices:
@@ -91,12 +97,12 @@ class NvmlGpus:
             gpu = board.observe(self._sharing)
             if gpu.fault is not None or gpu.shared_by(slice_.profile) > 1:
                 return SliceUse()
-            if slice_.label not in gpu.devices:
-                return SliceUse()
-            if gpu.devices[slice_.label] == board.identity.uuid:
+            if gpu.devices.get(slice_.label) == board.identity.uuid:
                 return _use_of(board.handle)
-            device = next(d for i in board.instances() if i.slice == slice_ for d in i.devices)
-            return _use_of(device.handle)
+            for instance in board.instances() if slice_.label in gpu.devices else ():
+                if instance.slice == slice_:
+                    return _use_of(instance.devices[0].handle)
+            return SliceUse()
 
     def close(self) -> None:
         """Let go of the driver, so that it may be reloaded or a GPU be reset."""
@@ -152,19 +158,28 @@ class NvmlGpus:
         self._open = True
         found: dict[str, nvml.Device] = {}
         for index in range(nvml.count()):
-            try:
+            with self._each(f"GPU {index} of the driver, which one cannot be told,"):
                 handle = nvml.device(index)
                 found[nvml.uuid(handle)] = handle
-            except nvml.NvmlError as error:
-                if error.code != nvml.GPU_IS_LOST:
-                    raise
-                _log.error("GPU %d of the driver is lost; which one it is cannot be told.", index)
         named = names([*self._boards, *(uuid for uuid in found if uuid not in self._boards)])
-        self._absent = set(self._boards) - set(found)
+        self._absent = set(self._boards)
         for uuid, handle in found.items():
-            board = Board(identify(handle, named[uuid]), handle)
-            board.last = self._boards[uuid].last if uuid in self._boards else None
-            self._boards[uuid] = board
+            with self._each(named[uuid]):
+                board = Board(identify(handle, named[uuid]), handle)
+                board.last = self._boards[uuid].last if uuid in self._boards else None
+                self._boards[uuid] = board
+                self._absent.discard(uuid)
+
+    @staticmethod
+    @contextmanager
+    def _each(who: str) -> Iterator[None]:
+        """One GPU that does not answer as it should does not stop the others."""
+        try:
+            yield
+        except nvml.NvmlError as error:
+            if error.code in (nvml.UNINITIALIZED, nvml.DRIVER_NOT_LOADED, nvml.NO_PERMISSION):
+                raise
+            _log.error("%s cannot be used: %s.", who, error)
 
     def _close(self) -> None:
         if self._open:

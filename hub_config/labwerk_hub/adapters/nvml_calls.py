@@ -16,6 +16,7 @@ import pynvml
 #: What a call answers, as nvml.h numbers it.
 UNINITIALIZED = 1
 NOT_SUPPORTED = 3
+NO_PERMISSION = 4
 NOT_FOUND = 6
 DRIVER_NOT_LOADED = 9
 TIMEOUT = 10

@@ -8,20 +8,23 @@ from them. A process can load one such library only: the loader knows it by its 
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from support import environment
 from support.nvml.boards import Board, board_rows
 
-__all__ = ["Board", "Driver", "Instance"]
+__all__ = ["Board", "Driver", "Instance", "in_process"]
 
 _SOURCE = Path(__file__).with_name("driver.c")
 _XID, _ECC = 0x8, 0x2
@@ -246,6 +249,17 @@ class Driver:
                 fresh = file.with_name("driver.txt.new")
                 fresh.write_text(after)
                 fresh.replace(file)
+
+
+@cache
+def in_process() -> Driver:
+    """The one driver of this process, for tests that load the library themselves.
+
+    Its boards are whatever the latest test has set.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="labwerk-nvml-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Driver(folder).build()
 
 
 def _split(line: str) -> Row:
