@@ -1,10 +1,11 @@
 """Slices: what is legal, what is free, what it costs."""
 
+from random import Random
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from labwerk_hub.adapters.declared import declared_gpu, models
-from labwerk_hub.domain.gpu import Inventory, Slice, free_slices, illegal
+from labwerk_hub.domain.gpu import WHOLE, Gpu, Inventory, Slice, illegal, shared_model
+from support.pool import rules
 
 H100 = "H100-80GB"
 RTX = "RTX-PRO-6000-Blackwell-96GB"
@@ -59,25 +60,47 @@ def test_every_slice_of_every_model_costs_a_whole_number_of_ticks() -> None:
             assert 24 * profile.size % model.units == 0, (model.name, profile.name)
 
 
-def test_the_tightest_gpu_is_filled_first_so_that_large_slices_stay_whole() -> None:
-    layout = ["1g.10gb@0", "1g.10gb@1", "3g.40gb@4"]
-    gpus = tuple(declared_gpu(name, H100, layout, simulated=True) for name in ("a", "b"))
-    held = [gpus[1].slices[2]]
-    free = free_slices(Inventory(gpus), {H100: "1g.10gb"}, held)
-    assert [slice_.label for _, slice_ in free][:2] == ["b/1g.10gb@0", "b/1g.10gb@1"]
+def test_a_gpu_that_is_cut_at_start_has_every_place_of_a_profile() -> None:
+    gpu = Gpu("a", models()[H100], simulated=True, dynamic=True)
+    assert [slice_.label for slice_ in gpu.candidates("2g.20gb")] == [
+        "a/2g.20gb@0",
+        "a/2g.20gb@2",
+        "a/2g.20gb@4",
+    ]
+    assert gpu.candidates(WHOLE) == ()
 
 
-@given(taken=st.sets(st.integers(0, 6)), data=st.data())
-def test_a_free_slice_never_shares_a_unit_with_a_held_one(
-    taken: set[int], data: st.DataObject
-) -> None:
-    gpu = declared_gpu("a", H100, [f"1g.10gb@{start}" for start in range(7)], simulated=True)
-    held = [slice_ for slice_ in gpu.slices if slice_.start in taken]
-    free = [slice_ for _, slice_ in free_slices(Inventory((gpu,)), {H100: "1g.10gb"}, held)]
-    assert len(free) == 7 - len(held)
-    if free:
-        chosen = data.draw(st.sampled_from(free))
-        assert all(not chosen.mask & other.mask for other in held)
+def test_a_share_of_a_gpu_is_a_slice_of_a_model_whose_units_are_the_shares() -> None:
+    model = shared_model(models()[H100], 5)
+    shares = tuple(Slice("a", "shared-5", start, 1) for start in range(5))
+    assert illegal(model, shares) is None
+    assert illegal(model, [*shares, shares[0]]) == "shared-5@0 overlaps another slice"
+    gpu = Gpu("a", model, simulated=True, slices=shares)
+    assert gpu.shared_by("shared-5") == 5
+    assert gpu.ticks_per_second(shares[0]) == 5  # 24 / 5, rounded up
+
+
+def test_only_gpus_that_are_well_and_can_be_cut_so_match() -> None:
+    fixed = declared_gpu("fixed", H100, ["3g.40gb@4"], simulated=True)
+    dynamic = Gpu("dynamic", models()[H100], simulated=True, dynamic=True)
+    broken = Gpu("broken", models()[H100], simulated=True, dynamic=True, fault="is gone")
+    inventory = Inventory((fixed, dynamic, broken))
+    assert inventory.matching({H100: "3g.40gb"}) == [fixed, dynamic]
+    assert inventory.matching({H100: "1g.10gb"}) == [dynamic]
+    assert inventory.matching({RTX: "1g.24gb"}) == []
+
+
+@pytest.mark.parametrize("model", models())
+def test_what_is_legal_agrees_with_rules_written_down_a_second_time(model: str) -> None:
+    judge, chance = rules()[model], Random(model)
+    places = judge.places()
+    for _ in range(2000):
+        chosen = chance.sample(places, chance.randrange(1, min(8, len(places))))
+        legal = all(
+            judge.objection(chosen[:number], place) is None for number, place in enumerate(chosen)
+        )
+        slices = [_slice(model, profile, start) for profile, start in chosen]
+        assert (illegal(models()[model], slices) is None) == legal, chosen
 
 
 def test_a_gpu_that_exists_must_name_its_devices() -> None:
