@@ -1,0 +1,168 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import * as React from 'react';
+import { createRoot, Root } from 'react-dom/client';
+import { OverviewError } from '../api';
+import { Formatter } from '../format';
+import { SessionSection } from '../panels/session';
+import type { Change, IOverview } from '../wire';
+import { anOverview, aSession, aSlice } from './example';
+
+const { act } = React;
+const trans = nullTranslator.load('labwerk_lab');
+const format = new Formatter('en-GB');
+const now = Date.parse('2026-11-21T22:00:00Z');
+
+let root: Root;
+let node: HTMLElement;
+let change: jest.Mock<Promise<IOverview>, [Change]>;
+
+beforeEach(() => {
+  Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+  node = document.body.appendChild(document.createElement('div'));
+  root = createRoot(node);
+  change = jest.fn();
+});
+
+afterEach(() => {
+  act(() => root.unmount());
+  node.remove();
+});
+
+/** Show the section for an overview; the text that a reader sees. */
+function show(overview: IOverview): string {
+  const props = { overview, change, now, format, trans, stop: null };
+  act(() => root.render(React.createElement(SessionSection, props)));
+  return (node.textContent ?? '').replace(/\s+/g, ' ');
+}
+
+/** Show the section for a session with the given differences. */
+function showing(differences: Parameters<typeof aSession>[0]): string {
+  return show(anOverview({ session: aSession(differences) }));
+}
+
+function button(name: RegExp): HTMLButtonElement {
+  const buttons = [...node.querySelectorAll('button')];
+  const found = buttons.find(one => name.test(one.textContent ?? ''));
+  if (!found) {
+    throw new Error(`no button ${name} among ${buttons.length}`);
+  }
+  return found;
+}
+
+async function click(name: RegExp): Promise<void> {
+  button(name).focus();
+  await act(async () => button(name).click());
+}
+
+const said = () =>
+  [...node.querySelectorAll('[role=status]')]
+    .map(one => one.textContent)
+    .join();
+
+describe('the slice', () => {
+  it('shows what is measured', () => {
+    const text = showing({});
+    expect(text).toContain('2.44 of 9.75 GiB');
+    expect(text).toContain('GPU processes2');
+    expect(text).toContain('45%');
+  });
+
+  it('shows what cannot be measured as that, and never as 0', () => {
+    const use = { memory_used_mib: null, processes: null, utilisation: null };
+    const text = showing({ slice: aSlice({ use }) });
+    expect(text.match(/not measurable/g)).toHaveLength(3);
+    expect(text).not.toContain('0%');
+    expect(node.querySelector('[role=meter]')).toBeNull();
+    const none = { memory_used_mib: 0, processes: 0, utilisation: 0 };
+    expect(showing({ slice: aSlice({ use: none }) })).toContain('0%');
+  });
+
+  it('says that it is simulated where figures would stand', () => {
+    const text = showing({ slice: aSlice({ simulated: true, use: null }) });
+    expect(text).toContain('simulated: there is nothing to measure');
+    expect(text).not.toContain('GPU processes');
+  });
+
+  it('says with how many it is shared', () => {
+    expect(showing({})).not.toContain('Shared');
+    const text = showing({ slice: aSlice({ shared_by: 4 }) });
+    expect(text).toContain('Shared with 3 other sessions');
+    expect(text).toContain('memory is not kept apart');
+  });
+});
+
+describe('the end', () => {
+  const until = (iso: string) => format.instant(iso, now);
+
+  it('can be moved at one click, which is said and keeps the focus', async () => {
+    const session = aSession({ ends_at: '2026-11-22T03:00:00Z' });
+    change.mockResolvedValue(anOverview({ session }));
+    expect(showing({})).toContain('At the latest');
+    await click(/^Extend until/);
+    expect(change.mock.calls).toEqual([['extend']]);
+    expect(said()).toContain(until('2026-11-22T03:00:00Z'));
+    const refusal = 'It cannot be longer.';
+    showing({ ...session, extension: { until: null, refusal } });
+    expect(document.activeElement).toBe(button(/^Extend/));
+  });
+
+  it('that cannot be moved has a button that says why and does nothing', async () => {
+    const refusal = 'Two people wait for such a slice.';
+    const text = showing({
+      extension: { until: null, refusal },
+      waiting_behind: 2
+    });
+    expect(text).toContain(refusal);
+    expect(text).toContain('2 people wait');
+    const extend = button(/^Extend$/);
+    expect(extend.getAttribute('aria-disabled')).toBe('true');
+    const reason = extend.getAttribute('aria-describedby') ?? '';
+    expect(document.getElementById(reason)?.textContent).toBe(refusal);
+    await click(/^Extend$/);
+    expect(change).not.toHaveBeenCalled();
+  });
+
+  it('says why it is not moved after all', async () => {
+    change.mockRejectedValue(new OverviewError('no', 'Somebody waits now.'));
+    showing({});
+    await click(/^Extend/);
+    expect(said()).toContain('Somebody waits now.');
+  });
+});
+
+describe('idleness', () => {
+  const since = '2026-11-21T21:00:00Z';
+  const stops_at = '2026-11-21T22:05:00Z';
+
+  it('is shown with its consequence, to screen readers too', () => {
+    showing({ idle: { since, stops_at, warning: false } });
+    expect(said()).toContain(format.instant(since, now));
+    expect(said()).toContain(format.instant(stops_at, now));
+    expect(() => button(/^Still working/)).toThrow();
+    showing({});
+    expect(said()).toBe(',');
+  });
+
+  it('is ended at one click, and the focus is not lost', async () => {
+    change.mockResolvedValue(anOverview({ session: aSession() }));
+    showing({ idle: { since, stops_at, warning: true } });
+    await click(/^Still working/);
+    expect(change.mock.calls).toEqual([['still-working']]);
+    showing({});
+    expect(document.activeElement).toBe(button(/^Extend/));
+  });
+});
+
+describe('a problem', () => {
+  it('of the GPU is an alert', () => {
+    showing({ problem: 'The GPU has fallen off the bus.' });
+    const alert = node.querySelector('[role=alert]');
+    expect(alert?.textContent).toBe('The GPU has fallen off the bus.');
+  });
+
+  it('that ended the last session is told', () => {
+    const sentence = 'It was stopped at 14:05 because nothing ran.';
+    const last_end = { ended_at: '2026-11-21T21:00:00Z', sentence };
+    expect(show(anOverview({ last_end }))).toContain(sentence);
+  });
+});
