@@ -1,18 +1,29 @@
 """The database: what is written once stays, and a unit is never held twice."""
 
+from __future__ import annotations
+
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from labwerk_hub.adapters import sql
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from labwerk_hub.domain.gpu import Slice
+from labwerk_hub.domain.idleness import Activity, Sample
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.ledger import entries_of
 from labwerk_hub.domain.metering import Usage
 from labwerk_hub.domain.people import Identity, Person, Role
+from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import DatabaseError
+from labwerk_hub.services.ports import PlaceInLine, Wait
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError as SqlError
 from sqlalchemy.exc import IntegrityError
@@ -27,6 +38,16 @@ IDENTITY = Identity(
     groups=frozenset({"b", "a"}),
     roles=frozenset({Role.INSTRUCTOR}),
 )
+TICKET = Ticket(
+    id="tk-1",
+    person="thr--anna-mueller",
+    institution="thr",
+    flavour="small",
+    image="base",
+    language="de",
+    state=TicketState.WAITING,
+    taken_ms=1_000,
+)
 SLICE = Slice("gpu", "2g.20gb", 2, 2)
 LEASE = Lease(
     session="lw-1",
@@ -39,6 +60,7 @@ LEASE = Lease(
     state=LeaseState.INTENDED,
     intended_ms=1_000,
     ends_ms=61_000,
+    longest_ms=121_000,
 )
 
 
@@ -85,9 +107,25 @@ def test_a_lease_goes_from_intended_over_live_to_ended_and_frees_its_units(
         assert live.held_ticks() == 6 * 59
         tx.leases.set_ended("lw-1", 3_000, EndReason.STOPPED)
         assert tx.leases.unended() == []
+        assert [lease.session for lease in tx.leases.holding()] == ["lw-1"]
+        tx.leases.give_back("lw-1")
+        assert tx.leases.holding() == []
         tx.leases.add(replace(LEASE, session="lw-2"))
     with database.reading() as tx:
         assert [lease.session for lease in tx.leases.unended_of(LEASE.person)] == ["lw-2"]
+
+
+def test_an_ended_lease_holds_its_units_until_they_are_given_back(database: SqlDatabase) -> None:
+    with database.writing() as tx:
+        tx.leases.add(LEASE)
+        tx.leases.set_ended("lw-1", 3_000, EndReason.STOPPED)
+        assert tx.leases.holds("lw-1")
+    with pytest.raises(IntegrityError), database.writing() as tx:
+        tx.leases.add(replace(LEASE, session="lw-2"))
+    with database.writing() as tx:
+        tx.leases.give_back("lw-1")
+        assert not tx.leases.holds("lw-1")
+        tx.leases.add(replace(LEASE, session="lw-2"))
 
 
 def test_a_unit_that_is_held_cannot_be_held_again_whatever_the_code_above_does(
@@ -131,6 +169,81 @@ def test_the_database_refuses_to_change_the_ledger(
         connection.execute(text(statement))
 
 
+def test_a_person_stands_in_line_once_whatever_the_code_above_does(database: SqlDatabase) -> None:
+    with database.writing() as tx:
+        tx.tickets.add(TICKET)
+    with pytest.raises(IntegrityError), database.writing() as tx:
+        tx.tickets.add(replace(TICKET, id="tk-2"))
+    with database.writing() as tx:
+        tx.tickets.set_ended("tk-1", TicketState.LEFT, 2_000)
+        tx.tickets.add(replace(TICKET, id="tk-2", taken_ms=3_000))
+    with database.reading() as tx:
+        assert tx.tickets.open_of(LEASE.person) == replace(TICKET, id="tk-2", taken_ms=3_000)
+        assert tx.tickets.last_ended_of(LEASE.person) == replace(
+            TICKET, state=TicketState.LEFT, ended_ms=2_000
+        )
+
+
+def test_a_called_ticket_is_found_by_its_session_and_goes_back_in_line(
+    database: SqlDatabase,
+) -> None:
+    with database.writing() as tx:
+        tx.leases.add(LEASE)
+        tx.tickets.add(TICKET)
+        tx.tickets.set_place("tk-1", PlaceInLine(2, 1, None, 5_000))
+        tx.tickets.set_called("tk-1", "lw-1", 2_000, 302_000)
+        found = tx.tickets.of_session("lw-1")
+        assert found == replace(
+            TICKET,
+            state=TicketState.CALLED,
+            session="lw-1",
+            called_ms=2_000,
+            held_until_ms=302_000,
+        )
+        tx.tickets.reopen("tk-1")
+        assert tx.tickets.of_session("lw-1") is None
+        reopened = tx.tickets.open()
+        assert [(t.state, t.held_until_ms) for t in reopened] == [(TicketState.WAITING, 302_000)]
+        assert tx.tickets.place_of("tk-1") == PlaceInLine(2, 1, None, 5_000)
+        assert tx.tickets.waits() == {"small": Wait(1, 1_000)}
+
+
+def test_what_is_known_of_a_session_is_kept_and_forgotten(database: SqlDatabase) -> None:
+    known = Activity("lw-1", 1_000, 2_000, 3, None, 4_000, Sample(10**12, 1, 2, 0.5), 5_000)
+    with database.writing() as tx:
+        tx.leases.add(LEASE)
+        assert tx.activities.get("lw-1") is None
+        tx.activities.put(Activity("lw-1", 0))
+        tx.activities.put(known)
+        assert tx.activities.get("lw-1") == known
+        tx.activities.forget("lw-1")
+        assert tx.activities.get("lw-1") is None
+
+
+def test_starts_are_counted_by_what_came_of_them(database: SqlDatabase) -> None:
+    for outcome in ("granted", "waiting", "granted"):
+        with database.writing() as tx:
+            tx.outcomes.count(outcome)
+    with database.reading() as tx:
+        assert tx.outcomes.all() == {"granted": 2, "waiting": 1}
+
+
+def test_what_was_used_lately_is_counted_by_institution_and_day(database: SqlDatabase) -> None:
+    day = 24 * 3600 * 1000
+    with database.writing() as tx:
+        for number, (started, until) in enumerate([(day, day + 5_000), (2 * day, 2 * day + 1_000)]):
+            session = f"lw-{number}"
+            tx.leases.add(replace(LEASE, session=session, slice=None))
+            tx.leases.set_live(session, started)
+            tx.leases.set_metered(session, until)
+        tx.leases.set_ended("lw-0", day + 5_000, EndReason.STOPPED)
+    with database.reading() as tx:
+        assert tx.leases.used_by_day(0) == {("thr", 1): 30, ("thr", 2): 6}
+        assert tx.leases.used_by_day(day + 5_001) == {("thr", 2): 6}
+        assert tx.leases.durations_since(0) == {"small": [5_000]}
+        assert tx.leases.durations_since(day + 5_001) == {}
+
+
 def test_a_second_writer_waits_for_the_first(database: SqlDatabase) -> None:
     order: list[str] = []
     entered = threading.Event()
@@ -156,6 +269,65 @@ def test_a_database_that_was_never_migrated_says_what_to_do(tmp_path: Path) -> N
     with pytest.raises(DatabaseError, match="has `up` not migrated it yet"), empty.reading() as tx:
         tx.people.by_name("anna")
     empty.close()
+
+
+def _migrate_to(revision: str, address: str) -> None:
+    """As an older version's `up` did."""
+    config = Config()
+    config.set_main_option("script_location", str(resources.files(sql).joinpath("migrations")))
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def test_leases_that_run_go_on_when_the_database_of_an_older_version_is_migrated(
+    tmp_path: Path,
+) -> None:
+    """The rows are written as the first version wrote them, by its own migration's tables."""
+    file = tmp_path / "old.sqlite"
+    address = f"sqlite:///{file}"
+    _migrate_to("0001", address)
+    rows = [
+        ("lw-1", "gpu", "2g.20gb", 2, 2, "live", 61_000, 2_000, 3_000, None, None),
+        ("lw-2", "gpu", "1g.10gb", 0, 1, "intended", 62_000, None, None, None, None),
+        ("lw-3", None, None, None, None, "ended", 63_000, 2_000, 9_000, 9_000, "stopped"),
+    ]
+    with closing(sqlite3.connect(file)) as old, old:
+        old.execute(
+            "insert into people (uid, name, issuer, subject, institution, display_name, groups, "
+            "roles) values (200000, 'thr--a', 'https://sso.example', '1', 'thr', 'A', '[]', '[]')"
+        )
+        old.executemany(
+            "insert into leases (person, institution, flavour, image, ticks_per_second, "
+            "intended_ms, session, gpu, profile, start, size, state, ends_ms, started_ms, "
+            "metered_to_ms, ended_ms, end_reason) "
+            "values ('thr--a', 'thr', 'small', 'base', 6, 1000, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        units = [("gpu", 2, "lw-1"), ("gpu", 3, "lw-1"), ("gpu", 0, "lw-2")]
+        old.executemany("insert into held_units (gpu, unit, session) values (?, ?, ?)", units)
+        old.execute("insert into charges values ('lw-3', 2000, 9000, 42)")
+
+    migrate(address)
+
+    database = SqlDatabase(address, first_uid=200_000)
+    with database.reading() as tx:
+        kept = [tx.leases.get(session) for session in ("lw-1", "lw-2", "lw-3")]
+        assert [(lease.longest_ms, lease.ends_ms) for lease in kept if lease] == [
+            (61_000, 61_000),
+            (62_000, 62_000),
+            (63_000, 63_000),
+        ]
+        live = replace(LEASE, person="thr--a", state=LeaseState.LIVE, longest_ms=61_000)
+        assert kept[0] == replace(live, started_ms=2_000, metered_to_ms=3_000)
+        assert [lease.session for lease in tx.leases.holding()] == ["lw-1", "lw-2"]
+        assert tx.tickets.open() == []
+    with database.writing() as tx:
+        tx.leases.set_stopping("lw-1", EndReason.TIME_UP)
+        tx.tickets.add(replace(TICKET, person="thr--a"))
+    database.close()
 
 
 def test_migrating_twice_changes_nothing(url: str, database: SqlDatabase) -> None:
