@@ -54,9 +54,9 @@ def as_text(pool: GpuMap, zone: ZoneInfo) -> str:
     return "\n".join([*lines, *([legend] if legend else [])])
 
 
-def _look(state: str) -> str:
+def _look(state: str, columns: int = 1) -> str:
     sign, colour = _LOOKS[state]
-    return click.style(sign, fg=colour)
+    return click.style(sign * columns, fg=colour)
 
 
 class _Seen:
@@ -97,7 +97,7 @@ class _Seen:
     def _cells(self, gpu: GpuOnMap, place: PlaceOnMap, now: Sequence[Kept]) -> str:
         states = [_state(gpu, place, unit, now) for unit in range(place.start, _end(place))]
         self.used |= set(states)
-        return "".join(_look(state) * _WIDTH for state in states)
+        return "".join(_look(state, _WIDTH * len(list(run))) for state, run in groupby(states))
 
     def _reserved(self, kept: Kept) -> str:
         span = f"{self._moment(kept.from_at)} to {self._moment(kept.to_at)}"
