@@ -116,8 +116,8 @@ class RecordedGpus:
     """Declared GPUs, with what was asked for in order, and devices that a test makes fail.
 
     ``log`` has ``prepare LABEL`` and ``release LABEL``; slices in ``busy`` cannot be
-    released, on GPUs in ``faults`` (name → clause) nothing can be placed or made; ``used``
-    is how busy slices are.
+    released; GPUs in ``faults`` (name → clause) are known to be broken, those in ``failing``
+    only turn out to be when they are cut; ``used`` is how busy slices are.
     """
 
     def __init__(self, *gpus: Gpu) -> None:
@@ -125,6 +125,7 @@ class RecordedGpus:
         self.log: list[str] = []
         self.busy: set[str] = set()
         self.faults: dict[str, str] = {}
+        self.failing: dict[str, str] = {}
         self.used: dict[str, SliceUse] = {}
 
     def read(self, fresh: bool = False) -> Inventory:
@@ -133,10 +134,10 @@ class RecordedGpus:
         return Inventory(tuple(replace(g, fault=self.faults.get(g.name, g.fault)) for g in gpus))
 
     def prepare(self, slice_: Slice) -> str | None:
-        """As declared GPUs do, unless the GPU has a fault."""
+        """As declared GPUs do, unless the GPU is broken."""
         self.log.append(f"prepare {slice_.label}")
-        if slice_.gpu in self.faults:
-            raise GpuFaultError(f"{slice_.gpu} {self.faults[slice_.gpu]}.")
+        if clause := self.faults.get(slice_.gpu) or self.failing.get(slice_.gpu):
+            raise GpuFaultError(f"{slice_.gpu} {clause}.")
         return self._declared.prepare(slice_)
 
     def release(self, slice_: Slice) -> None:
