@@ -71,6 +71,9 @@ export class Notifier {
       if (!this._told.has(notice.key)) {
         this._told.set(notice.key, null);
         void this._tell(notice);
+      } else if (notice.last) {
+        // What is typed in the last minute is not lost either.
+        void this._options.save().catch(() => undefined);
       }
     }
   }

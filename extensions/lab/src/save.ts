@@ -5,6 +5,9 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 /** Milliseconds after which a save that waits for an answer is not waited for. */
 const LIMIT = 10_000;
 
+/** The documents whose last save has not come to an end: Lab may be asking about them. */
+const pending = new WeakSet<DocumentRegistry.Context>();
+
 /**
  * Save every open document that has changes.
  *
@@ -30,7 +33,12 @@ export async function saveDocuments(
   const late = new Promise<void>(resolve => {
     timer = window.setTimeout(resolve, limit);
   });
-  const saves = [...unsaved].map(context => context.save());
+  const saves = [...unsaved]
+    .filter(context => !pending.has(context))
+    .map(context => {
+      pending.add(context);
+      return context.save().finally(() => pending.delete(context));
+    });
   await Promise.race([Promise.allSettled(saves), late]);
   window.clearTimeout(timer);
   return [...unsaved].every(context => !context.model.dirty);

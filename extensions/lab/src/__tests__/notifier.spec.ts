@@ -105,6 +105,17 @@ describe('the notifier', () => {
     expect(manager.notifications[0].type).toBe('error');
   });
 
+  it('goes on saving in the last minute, and says so once', async () => {
+    const save = jest.fn(async () => true);
+    const { model, shown } = setUp(save);
+    for (const time of ['22:59:05', '22:59:25', '22:59:45']) {
+      model.at(time);
+      await settled();
+    }
+    expect(save).toHaveBeenCalledTimes(3);
+    expect(shown()).toHaveLength(1);
+  });
+
   it('replaces what it said by what is more urgent', async () => {
     const { model, shown, manager } = setUp();
     model.at('22:46:00');

@@ -48,8 +48,10 @@ describe('saving documents', () => {
     expect(fine.model.dirty).toBe(false);
   });
 
-  it('does not wait for one that asks something', async () => {
+  it('does not wait for one that asks something, and does not ask twice', async () => {
     const asking = aDocument(true, false, new Promise<void>(() => undefined));
     expect(await saveDocuments(...aShell(asking), 30)).toBe(false);
+    expect(await saveDocuments(...aShell(asking), 30)).toBe(false);
+    expect(asking.save).toHaveBeenCalledTimes(1);
   });
 });
