@@ -24,6 +24,7 @@ from labwerk_hub.domain.gpu import (
     shared_model,
 )
 from labwerk_hub.errors import GpuFaultError
+from labwerk_hub.machine import mounts
 from labwerk_hub.machine.accounts import ensure_folders
 from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
@@ -117,11 +118,13 @@ def helper(settings: Settings) -> Iterator[None]:
     places = Places(settings.machine.state)
     places.state.mkdir()
     ensure_folders(settings.machine.user, places)
-    places.data.chmod(0o755)
-    with open_server(settings) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield
-        server.shutdown()
+    try:
+        with open_server(settings) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield
+            server.shutdown()
+    finally:
+        mounts.unmount_all(places.data)
 
 
 SOURCES: list[Source] = [

@@ -28,6 +28,7 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "chromium": "chromium fonts-dejavu-core",
     "git": "git",
+    "cc": "gcc libc6-dev",  # for the stand-in driver
 }
 
 

@@ -25,6 +25,8 @@ ProfileName = Annotated[
     str, StringConstraints(pattern=r"^[0-9a-z]+([.+-][0-9a-z]+)*$", max_length=64)
 ]
 
+#: The fault of a GPU that was seen before.
+ABSENT = "is not found by the driver any more; see the machine"
 #: Seconds for which an answer serves again.
 _FRESH_S = 1.0
 #: Seconds the helper may take to read, and to make or destroy an instance.
@@ -150,11 +152,7 @@ def _kept(read: Inventory, last: Inventory | None) -> Inventory:
         return read
     known: dict[Model, Model] = {gpu.model: gpu.model for gpu in last.gpus}
     gpus = [replace(gpu, model=known.setdefault(gpu.model, gpu.model)) for gpu in read.gpus]
-    gpus += [
-        replace(gpu, fault="is not found by the driver any more; see the machine")
-        for gpu in last.gpus
-        if gpu.name not in read.by_name
-    ]
+    gpus += [replace(gpu, fault=ABSENT) for gpu in last.gpus if gpu.name not in read.by_name]
     return last if last.gpus == tuple(gpus) else Inventory(tuple(gpus))
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from labwerk_hub.adapters import nvml_calls as nvml
+from labwerk_hub.adapters.driver import ABSENT
 from labwerk_hub.adapters.nvml_board import LOST, Board, Instance, Sharing, identify, names
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
 from labwerk_hub.errors import GpuBusyError, GpuDriverError, GpuFaultError
@@ -127,7 +128,7 @@ class NvmlGpus:
 
     def _seen(self, board: Board) -> Gpu:
         if board.identity.uuid in self._absent:
-            return board.gone(self._sharing, "is not found by the driver any more; see the machine")
+            return board.gone(self._sharing, ABSENT)
         # A GPU on which another call hangs is shown as it was, and does not stop the others.
         if not board.lock.acquire(timeout=_PATIENCE_S / 2):
             return board.gone(self._sharing, "does not answer: its driver is busy or hangs")
@@ -198,8 +199,10 @@ class NvmlGpus:
             self.read()
         except nvml.NvmlError:  # it was reloaded, or not open yet
             self.read(fresh=True)
-        for board in self._boards.values():
+        for uuid, board in self._boards.items():
             if board.identity.name == slice_.gpu:
+                if uuid in self._absent:  # its handle is of another time
+                    raise _UnknownGpuError(f"{slice_.gpu} {ABSENT}.")
                 return board
         raise _UnknownGpuError(f"{slice_.gpu} is not known to NVIDIA's driver; see `nvidia-smi`.")
 
@@ -292,7 +295,7 @@ class NvmlGpus:
 
 
 class _UnknownGpuError(GpuFaultError):
-    """The driver has never shown this GPU."""
+    """The driver does not have this GPU, and so nothing that was cut from it."""
 
 
 def _use_of(handle: nvml.Device) -> SliceUse:

@@ -105,9 +105,10 @@ class Board:
         return sorted(found, key=lambda instance: instance.slice.start)
 
     def close(self) -> None:
-        """Collect errors no more."""
-        if self._events is not None:
-            nvml.unwatch(self._events)
+        """Collect errors no more; what was the handle is none from now on."""
+        events, self._events = self._events, None
+        if events is not None:
+            nvml.unwatch(events)
 
     def gone(self, sharing: Sharing, fault: str) -> Gpu:
         """As it was last seen, with a fault."""

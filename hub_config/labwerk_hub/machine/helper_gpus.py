@@ -56,12 +56,15 @@ class GpuKeeper:
     def keep(self) -> None:
         """Look again and again, and log what has changed; for a thread of its own."""
         while self._gpus is not None:
-            self._look(self._gpus)
+            self.look()
             time.sleep(_PERIOD_S)
 
-    def _look(self, gpus: NvmlGpus) -> None:
+    def look(self) -> None:
+        """One look: what has changed is logged."""
+        if self._gpus is None:
+            return
         try:
-            now = {gpu.name: gpu.fault for gpu in gpus.read().gpus}
+            now = {gpu.name: gpu.fault for gpu in self._gpus.read().gpus}
         except LabwerkError as error:
             now = {"The driver": f"fails: {error.message}".rstrip(".")}
         for name, fault in now.items():
