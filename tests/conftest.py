@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from support.engine import Engine
 from support.environment import REPOSITORY, step
 from support.install import Install, fresh_state
+from support.nvml import Driver
 from support.referee import Referee
-from support.settings import DEVICES, PUBLIC_URL, settings_text
+from support.sandbox import RUN
+from support.settings import BOARDS, DEVICES, PUBLIC_URL, settings_text
 
 ARTIFACTS = REPOSITORY / ".artifacts" / time.strftime("%Y-%m-%d-%H%M%S")
 
@@ -44,23 +47,42 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def referee(engine: Engine) -> Referee:  # noqa: ARG001  (its hook is started by the engine)
+def driver() -> Driver:
+    """The machine's stand-in for NVIDIA's driver; it has no cards without ``cards``."""
+    shutil.rmtree(RUN / "driver", ignore_errors=True)  # another run's
+    return Driver(RUN / "driver").build()
+
+
+@pytest.fixture(scope="session")
+def cards(driver: Driver) -> list[str]:
+    """The UUIDs of the driver's GPUs, in the order of the boards that the settings go by."""
+    return driver.boards(BOARDS)
+
+
+@pytest.fixture(scope="session")
+def referee(
+    engine: Engine,  # noqa: ARG001  (it starts the hook)
+    driver: Driver,
+    cards: list[str],  # noqa: ARG001  (the driver must have them before anybody reads it)
+) -> Referee:
     """The referee, told which devices the machine has."""
     referee = Referee()
     referee.declare(DEVICES)
+    referee.drive(driver)
     return referee
 
 
 @pytest.fixture(scope="session")
 def labwerk(
     referee: Referee,  # noqa: ARG001  (it must know the devices before anything starts)
+    driver: Driver,
     artifacts: Path,
     pytestconfig: pytest.Config,
 ) -> Iterator[Install]:
     """A whole install, brought up with the operator's own commands and taken down again."""
     state = fresh_state("state")
     settings = artifacts / "labwerk.toml"
-    settings.write_text(settings_text(state), encoding="utf-8")
+    settings.write_text(settings_text(state, driver), encoding="utf-8")
     install = Install(settings, state, PUBLIC_URL)
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), step(f"\nup, logged in {state}/logs/up.log"):

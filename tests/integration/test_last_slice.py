@@ -38,27 +38,33 @@ def test_two_people_racing_for_the_last_slice_get_one_lease_and_one_clear_refusa
     assert sorted(bool(refusal) for refusal in refusals) == [False, True]
     (refused,) = [refusal for refusal in refusals if refusal]
     assert "slice" in refused.lower() or "scheibe" in refused.lower(), refused
-    holders = [lease for p in people for lease in books.leases(p.name) if lease.state != "ended"]
-    assert len(holders) == 1
+    assert len([person for person in people if books.held_by(person.name)]) == 1
     assert [v.refusal for v in referee.verdicts() if v.time > began] == [""]
 
 
-def test_a_full_pool_is_shown_with_a_reason_and_cannot_be_chosen(signed_in: SignIn) -> None:
+def test_a_full_pool_is_shown_with_when_it_will_not_be_and_can_be_waited_for(
+    signed_in: SignIn,
+) -> None:
     signed_in("anna").start("single")
-    olga = signed_in("olga")
-    page = olga.start_page()
-    offered = {value for name, value in pages.form_offering(page, "flavour").choices}
-    assert "single" not in offered
-    assert "small" in offered
-    assert "No slice" in pages.text(page) or "free" in pages.text(page)
+    page = signed_in("olga").start_page()
+    choice = pages.soup(page).select_one("input[name=flavour][value=single]")
+    assert choice is not None
+    assert choice.has_attr("data-waits")
+    assert not choice.has_attr("disabled")
+    said = pages.text(page)
+    assert "0 of 1 free now" in said
+    assert "If you wait, you would start about" in said
 
 
-def test_who_asks_for_a_full_pool_all_the_same_is_refused(signed_in: SignIn, books: Books) -> None:
+def test_who_asks_for_a_full_pool_and_does_not_want_to_wait_is_refused(
+    signed_in: SignIn, books: Books
+) -> None:
     signed_in("anna").start("single")
     olga = signed_in("olga")
-    with pytest.raises(StartRefusedError):
+    with pytest.raises(StartRefusedError, match="next one is due back"):
         olga.start("single")
-    assert [lease.state for lease in books.leases(olga.name) if lease.state != "ended"] == []
+    assert books.held_by(olga.name) is None
+    assert books.in_line() == []
 
 
 def test_the_slice_is_free_again_after_the_stop(signed_in: SignIn) -> None:

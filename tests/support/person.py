@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Any
 
 import httpx
 
 from support import pages
 from support.hub_client import HubClient, Started
+from support.waiting import eventually
 
 
 class Person(HubClient):
@@ -44,12 +47,73 @@ class Person(HubClient):
         """The start page as it is now."""
         return self.http.get("/hub/spawn")
 
-    def start(self, flavour: str, image: str = "base") -> Started:
+    def start(self, flavour: str, image: str = "base", *, wait: bool = False) -> Started:
         """Choose on the start page and follow the pending page to the Lab.
 
         Raises :class:`support.hub_client.StartRefusedError` if no server comes.
         """
-        form = pages.form_offering(self.start_page(), "flavour")
-        chosen = form.with_values(flavour=flavour, image=image)
         clicked = time.monotonic()
-        return self.follow_to_lab(clicked, pages.submit(self.http, chosen))
+        return self.follow_to_lab(clicked, self.click_start(flavour, image, wait=wait))
+
+    def click_start(
+        self, flavour: str, image: str = "base", *, wait: bool = False
+    ) -> httpx.Response:
+        """Choose on the start page; the page that comes of it at once."""
+        form = pages.form_offering(self.start_page(), "flavour")
+        values = {**form.values, "flavour": flavour, "image": image, "wait": "1"}
+        if not wait:
+            del values["wait"]  # the box is not ticked
+        return pages.submit(self.http, replace(form, values=values))
+
+    # ------------------------------------------------------------- in the line
+
+    def wait_in_line(self, flavour: str) -> httpx.Response:
+        """Ask for what is not free, ready to wait; the waiting room."""
+        self.click_start(flavour, wait=True)
+        return eventually(self._waiting_room, 20, "the waiting room")
+
+    def _waiting_room(self) -> httpx.Response | None:
+        page = self.pending_page()
+        return page if pages.soup(page).select_one("#labwerk-waiting") else None
+
+    def pending_page(self) -> httpx.Response:
+        """The page of a start, which is also the waiting room, as it is now."""
+        return self.http.get(f"/hub/spawn-pending/{self.name}")
+
+    def line_state(self) -> str:
+        """What the waiting room learns when it asks again: waiting, called, starting, gone."""
+        part = pages.soup(self.http.get(f"/hub/labwerk/waiting/{self.name}"))
+        told = part.select_one("[data-state]")
+        assert told, part
+        return str(told["data-state"])
+
+    def leave_line(self) -> None:
+        """The button in the waiting room."""
+        forms = pages.forms(self.pending_page())
+        (leave,) = [form for form in forms if "/labwerk/leave/" in form.action]
+        pages.submit(self.http, leave)
+
+    def lab_opens(self, seconds: float) -> None:
+        """Sit before the waiting room until it has become the Lab; nothing is clicked."""
+
+        def is_lab() -> bool:
+            page = self.pending_page()
+            return page.status_code == httpx.codes.OK and page.url.path.endswith("/lab")
+
+        eventually(is_lab, seconds, f"the Lab of {self.login}", every=1)
+
+    # ------------------------------------------------------- what the Lab tells
+
+    def overview(self) -> dict[str, Any]:
+        """What the Lab's panel shows, asked of the person's own server."""
+        answer = self.server("GET", "labwerk/api/overview", params={"lang": "en"})
+        assert answer.status_code == httpx.codes.OK, f"overview: {answer.text}"
+        return dict(answer.json())
+
+    def session(self) -> dict[str, Any]:
+        """The session's part of the overview."""
+        return dict(self.overview()["session"])
+
+    def ask(self, change: str) -> httpx.Response:
+        """The panel's buttons: ``extend`` or ``still-working``."""
+        return self.server("POST", f"labwerk/api/session/{change}", params={"lang": "en"})

@@ -57,7 +57,10 @@ class Referee:
 
     @contextmanager
     def misgive(self, swaps: Mapping[str, str]) -> Iterator[None]:
-        """Hand over another device than the one that was asked for, as a broken hook might."""
+        """Hand over another device than the one that was asked for, as a broken hook might.
+
+        ``*`` stands for whatever is asked for.
+        """
         file = self._folder / "misgive.json"
         file.write_text(json.dumps(dict(swaps)))
         try:

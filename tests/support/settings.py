@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from support.environment import REPOSITORY
+from support.nvml import Driver
 from support.referee import Device
 
 PUBLIC_PORT = 18000
@@ -43,11 +44,84 @@ memory_gib = 2
 longest_hours = 1
 """
 
+#: The cards of the stand-in driver (see support/nvml), all in MIG mode and cut at start.
+#: Of the first model, no flavour of the demo is cut.
+BOARDS = ("H200-141GB", "H200-141GB", "RTX-PRO-6000-Blackwell-96GB")
+#: Flavours that only those cards serve.
+_DRIVEN = """
+[[flavours]]
+name = "cut"
+title = "A seventh, cut at start"
+slices = { "H200-141GB" = "1g.18gb" }
+cpus = 1.0
+memory_gib = 2
+longest_hours = 1
 
-def settings_text(state: Path, **values: str | int) -> str:
+[[flavours]]
+name = "cut-half"
+title = "A half, cut at start"
+slices = { "H200-141GB" = "3g.71gb" }
+cpus = 1.0
+memory_gib = 2
+longest_hours = 1
+
+[[flavours]]
+name = "cut-rtx"
+title = "A half of twelve units, cut at start"
+slices = { "RTX-PRO-6000-Blackwell-96GB" = "2g.48gb-me" }
+cpus = 1.0
+memory_gib = 2
+longest_hours = 1
+
+[[flavours]]
+name = "lively"
+title = "For those who do something"
+slices = { "H200-141GB" = "2g.35gb" }
+cpus = 1.0
+memory_gib = 2
+default_hours = 1
+longest_hours = 2
+idle_minutes = 1
+"""
+
+#: A class: as many students, and not quite as many slices of a flavour that is theirs alone.
+STUDENTS = tuple(f"student-{number:02}" for number in range(1, 31))
+SEATS = 28
+_CLASS = """
+[[flavours]]
+name = "seat"
+title = "A seat in class"
+slices = { "A100-80GB" = "1g.10gb" }
+cpus = 1.0
+memory_gib = 2
+longest_hours = 1
+"""
+_SEATED_GPU = """
+[[gpus]]
+name = "sim-class-{number}"
+model = "A100-80GB"
+simulated = true
+layout = [{layout}]
+"""
+_STUDENT = """
+[[demo.people]]
+login = "{login}"
+try = "One of thirty."
+[demo.people.claims]
+name = "{name}"
+email = "{login}@th-rhein.example"
+email_verified = true
+locale = "en"
+schac_home_organization = "th-rhein.example"
+groups = ["course-storm"]
+"""
+
+
+def settings_text(state: Path, driver: Driver | None = None, **values: str | int) -> str:
     """The shipped settings with another state folder, user, ports, bridge and network.
 
-    None of them is the shipped one: whoever relies on a default is found out.
+    None of them is the shipped one: whoever relies on a default is found out. With a
+    stand-in ``driver``, its GPUs are part of the pool, and there is a class of students.
     """
     moved: dict[str, str | int] = {
         "machine.state": str(state),
@@ -59,11 +133,31 @@ def settings_text(state: Path, **values: str | int) -> str:
         "network.provider_port": PROVIDER_PORT,
         "network.bridge": "labwerk-t",
         "network.subnet": "10.214.0.0/24",
-        "sessions.metering_period": 5,
+        "sessions.metering_period": 3,
+        "sessions.start_timeout": 100,
+        "sessions.intent_timeout": 110,
+        "sessions.activity_period": 2,
+        "sessions.idle_warning_minutes": 1,
+        "waiting.hold_minutes": 1,
     }
+    if driver is not None:
+        moved |= {
+            "pool.source": "nvml",
+            "pool.nvml_library": str(driver.library),
+            "pool.mig": "dynamic",
+        }
     text = replaced(SHIPPED.read_text(encoding="utf-8"), moved | _dotted(values))
     text = text.replace('files = ["datasets/', f'files = ["{SHIPPED.parent}/datasets/')
-    return text + _MORE
+    return text + _MORE + (_DRIVEN + _class_of_students() if driver else "")
+
+
+def _class_of_students() -> str:
+    layout = ", ".join(f'"1g.10gb@{start}"' for start in range(7))
+    gpus = [_SEATED_GPU.format(number=n + 1, layout=layout) for n in range(SEATS // 7)]
+    people = [
+        _STUDENT.format(login=login, name=login.replace("-", " ").title()) for login in STUDENTS
+    ]
+    return "".join([_CLASS, *gpus, *people])
 
 
 def replaced(text: str, values: Mapping[str, str | int]) -> str:

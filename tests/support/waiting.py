@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
+def eventually(look: Callable[[], T | None], seconds: float, what: str, every: float = 0.1) -> T:
     """Call ``look`` until it gives something true, at most for ``seconds``; AssertionError else."""
     deadline = time.monotonic() + seconds
     while True:
@@ -18,4 +18,4 @@ def eventually(look: Callable[[], T | None], seconds: float, what: str) -> T:
             return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {seconds} s (last: {seen!r})")
-        time.sleep(0.1)
+        time.sleep(every)
