@@ -14,6 +14,7 @@ from labwerk_hub.domain.gpu import Gpu, Inventory, Slice, illegal
 from labwerk_hub.domain.placement import Claim, place
 from labwerk_hub.domain.reservations import (
     Reservation,
+    ahead,
     choose,
     claims,
     lost,
@@ -98,6 +99,16 @@ def test_to_others_a_reservation_is_a_claim_until_the_grace_is_over() -> None:
     assert claims([reservation], {"other"}, 10 * HOUR) == promised
     assert claims([reservation], {"other"}, 10 * HOUR + HOUR // 4) == []
     assert preferred([reservation], {"other"}, 10 * HOUR) == frozenset()
+
+
+def test_the_waiting_list_does_not_count_on_slices_that_a_group_may_still_come_for() -> None:
+    """Else somebody in line were promised them from the grace's end on, which would cut short
+    the session of a member who came in time.
+    """
+    slice_ = Slice("fixed", "1g.10gb", 0, 1)
+    reservation = _reservation(slice_)
+    assert ahead([reservation], 10 * HOUR) == [Claim(slice_, 10 * HOUR, 12 * HOUR)]
+    assert ahead([reservation], reservation.released_ms) == []
 
 
 def test_to_members_a_reservation_is_where_they_come_first() -> None:

@@ -81,6 +81,15 @@ def preferred(
     )
 
 
+def ahead(reservations: Iterable[Reservation], now_ms: int) -> list[Claim]:
+    """What whoever plans ahead must not count on: slices that a group may still come for.
+
+    They may be taken at the last moment of the grace and then held to the reservation's end;
+    a place promised to somebody from the grace's end on would cut a member's session short.
+    """
+    return occupied(r for r in reservations if now_ms < r.released_ms)
+
+
 def occupied(reservations: Iterable[Reservation]) -> list[Claim]:
     """What reservations occupy for another one: their slices, to their very end."""
     return [

@@ -13,7 +13,7 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.placement import Mix
 from labwerk_hub.domain.pool import Pool
-from labwerk_hub.domain.reservations import Reservation, claims
+from labwerk_hub.domain.reservations import Reservation, ahead
 from labwerk_hub.domain.terms import groups_of
 from labwerk_hub.domain.waiting import (
     NEVER_MS,
@@ -120,7 +120,7 @@ def _turns(
             inventory,
             {flavour.name: flavour.slices for flavour in catalogue.flavours},
             [*due, *foreign],
-            claims(reservations, (), now_ms),
+            ahead(reservations, now_ms),
             now_ms,
             {
                 flavour.name: (flavour.default_hours or flavour.longest_hours) * 3_600_000
