@@ -87,7 +87,7 @@ class _Side:
         shown = await shown_to(self.site.pages, self.viewer, query, "/hub/")
         html = await template.render_async(**self.given, **shown)
         taken = time.perf_counter() - began
-        assert html.count("lw-held") > len(_LAYOUT)
+        assert html.count("lw-is-held") > len(_LAYOUT)
         return taken
 
 
