@@ -23,16 +23,16 @@ def close(
     session: str,
     container: SessionContainer | None,
     reason: EndReason,
-) -> None:
+) -> bool:
     """End the session's lease at the engine's finish time, charged up to there.
 
     A container that is gone without a finish time is charged up to the last reading: what
     the engine did not say, nobody pays. Why its stop was asked for, if it was, is the
-    reason. Does nothing to a lease that has ended.
+    reason. Does nothing to a lease that has ended. Whether it was this call that ended it.
     """
     lease = tx.leases.get(session)
     if lease is None or lease.state is LeaseState.ENDED:
-        return
+        return False
     now_ms = to_ms(workbench.clock())
     if container is not None and container.started_ms is not None:
         lease = _live(tx, lease, container.started_ms)
@@ -42,6 +42,7 @@ def close(
     _charge(workbench, tx, lease, until_ms)
     ended_ms = max(until_ms, lease.started_ms or lease.intended_ms)
     tx.leases.set_ended(session, ended_ms, lease.stopping or reason)
+    return True
 
 
 def _live(tx: Transaction, lease: Lease, started_ms: int) -> Lease:

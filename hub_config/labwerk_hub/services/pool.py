@@ -43,8 +43,8 @@ def pool_of(
     leases = [lease for lease in tx.leases.holding() if lease.slice is not None]
     reservations = tuple(tx.reservations.current(now_ms))
     waiting = [t for t in tx.tickets.open() if t.state is TicketState.WAITING]
-    if joining is not None:
-        waiting.append(joining)
+    if joining is not None:  # who stands in line once, and not behind themselves
+        waiting = [t for t in waiting if t.person != joining.person] + [joining]
     durations = tx.leases.durations_since(_since(workbench)) if waiting else {}
     due = tuple(_occupied(lease, durations, now_ms) for lease in leases)
     profiles_of = {flavour.name: flavour.slices for flavour in workbench.catalogue.flavours}

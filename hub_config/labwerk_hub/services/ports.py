@@ -250,8 +250,8 @@ class Tickets(Protocol):
     def last_ended_of(self, person: str) -> Ticket | None:
         """The ticket of the person's that ended last."""
 
-    def reopen(self, ticket: str) -> None:
-        """Back in line: what it was called for did not start."""
+    def reopen(self, ticket: str, *, anew: bool = False) -> None:
+        """Back in line: what it was called for did not start; ``anew``: as if never called."""
 
     def place_of(self, ticket: str) -> PlaceInLine | None:
         """Where it stands, as last worked out."""

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import lifetime, metering, sessions
+from labwerk_hub.services import lifetime, metering, sessions, waiting
 from labwerk_hub.services.ports import ContainerState, SessionContainer, Workbench
 
 _P = ParamSpec("_P")
@@ -87,6 +87,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
 
 def settle(workbench: Workbench) -> int:
     """Stop every session of this installation and close its charges; how many there were."""
+    waiting.put_back(workbench)
     with workbench.database.reading() as tx:
         open_sessions = {lease.session for lease in tx.leases.unended()}
     open_sessions |= {found.session for found in workbench.engine.sessions()}

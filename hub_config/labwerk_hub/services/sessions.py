@@ -209,9 +209,9 @@ def ended(workbench: Workbench, session: str, reason: EndReason) -> None:
     workbench.engine.stop(session)
     container = workbench.engine.session(session)
     with workbench.database.writing() as tx:
-        metering.close(workbench, tx, session, container, reason)
+        is_new = metering.close(workbench, tx, session, container, reason)
         tx.activities.forget(session)
-        if reason in _NOT_THEIR_FAULT:
+        if is_new and reason in _NOT_THEIR_FAULT:
             waiting.reopen(workbench, tx, session)
     # Last, since the container is what a later reading finds an unfinished end by.
     workbench.storage.close_data(session)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request, find, offers
-from labwerk_hub.domain.catalogue import Flavour, Image
+from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import from_ms, to_ms
@@ -78,13 +78,14 @@ def collect(
 ) -> Lease | None:
     """The lease that is kept for a called ticket, now that its person starts.
 
-    None if they want something else, or it is not there any more: the ticket is over then,
-    and whatever was kept is free.
+    None if they want something else, or it is not there any more, or cannot be started any
+    more: the ticket is over then, and whatever was kept is free.
     """
     now_ms = to_ms(workbench.clock())
     lease = tx.leases.get(ticket.session) if ticket.session else None
     wanted = (ticket.flavour, ticket.image) == (request.flavour, request.image)
-    if lease is None or lease.state is not LeaseState.INTENDED or not wanted:
+    offered = wanted and _is_offered(workbench.catalogue, ticket)
+    if lease is None or lease.state is not LeaseState.INTENDED or not offered:
         _give_up(tx, ticket, TicketState.LEFT, now_ms)
         return None
     tx.leases.set_intended(lease.session, now_ms)
@@ -106,6 +107,15 @@ def reopen(workbench: Workbench, tx: Transaction, session: str) -> None:
         and tx.tickets.open_of(ticket.person) is None
     ):
         tx.tickets.reopen(ticket.id)
+
+
+def put_back(workbench: Workbench) -> None:
+    """Nobody is called any more: what was kept is free, and everybody keeps their place."""
+    with workbench.database.writing() as tx:
+        for ticket in tx.tickets.open():
+            if ticket.held_until_ms is not None:
+                _free(tx, ticket, to_ms(workbench.clock()))
+                tx.tickets.reopen(ticket.id, anew=True)
 
 
 def leave(workbench: Workbench, person: str) -> None:
@@ -253,10 +263,20 @@ def _call(
 def _give_up(tx: Transaction, ticket: Ticket, state: TicketState, now_ms: int) -> None:
     """End a ticket, and the lease that was kept for it if nothing was started on it."""
     tx.tickets.set_ended(ticket.id, state, now_ms)
+    _free(tx, ticket, now_ms)
+
+
+def _free(tx: Transaction, ticket: Ticket, now_ms: int) -> None:
     lease = tx.leases.get(ticket.session) if ticket.session else None
     if lease is not None and lease.state is LeaseState.INTENDED:
         tx.leases.set_ended(lease.session, now_ms, EndReason.EXPIRED)
         tx.leases.give_back(lease.session)
+
+
+def _is_offered(catalogue: Catalogue, ticket: Ticket) -> bool:
+    """Whether the settings still have what was waited for, and its image is built."""
+    built = {image.name for image in catalogue.images if image.tag is not None}
+    return ticket.image in built and ticket.flavour in {f.name for f in catalogue.flavours}
 
 
 def _write_places(tx: Transaction, turns: Iterable[Turn]) -> None:

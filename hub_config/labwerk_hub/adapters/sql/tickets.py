@@ -66,9 +66,10 @@ class SqlTickets:
         """Started, left, missed or refused."""
         self._set(ticket, state=state.value, ended_ms=ended_ms)
 
-    def reopen(self, ticket: str) -> None:
-        """Back in line: what it was called for did not start."""
-        self._set(ticket, state=TicketState.WAITING.value, session=None, ended_ms=None)
+    def reopen(self, ticket: str, *, anew: bool = False) -> None:
+        """Back in line: what it was called for did not start; ``anew``: as if never called."""
+        called = {"called_ms": None, "held_until_ms": None} if anew else {}
+        self._set(ticket, state=TicketState.WAITING.value, session=None, ended_ms=None, **called)
 
     def place_of(self, ticket: str) -> PlaceInLine | None:
         """Where it stands, as last worked out."""
