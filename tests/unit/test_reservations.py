@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labwerk_hub.adapters.declared import declared_gpu, models
+from labwerk_hub.domain.admission import Reason
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice, illegal
 from labwerk_hub.domain.placement import Claim, place
 from labwerk_hub.domain.reservations import (
@@ -21,6 +23,9 @@ from labwerk_hub.domain.reservations import (
     occupied,
     preferred,
 )
+from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.reservations import ReservationError, Wanted, make
+from support.workbench import Bench
 
 H100 = "H100-80GB"
 RTX = "RTX-PRO-6000-Blackwell-96GB"
@@ -290,3 +295,64 @@ def test_members_get_in_within_the_grace_and_afterwards_strangers_do(seed: int) 
     for gpu in POOL.gpus:
         assert _together(gpu, [slice_ for slice_ in day.held if slice_.gpu == gpu.name])
     assert released, "no unused slice ever went back, so that was not tested"
+
+
+# The whole way: kept by an operator, found by those who start
+
+
+def _keep(bench: Bench, count: int = 2, *, in_minutes: int = 0, group: str = "course") -> None:
+    start = bench.clock() + timedelta(minutes=in_minutes)
+    end, grace = start + timedelta(hours=2), timedelta(minutes=15)
+    make(bench.workbench, Wanted("Lesson", "small", group, count, start, end, grace), "olga")
+
+
+def _refusal(bench: Bench, person: str) -> Reason:
+    with pytest.raises(RefusedError) as refused:
+        bench.start(person)
+    return refused.value.refusal.reason
+
+
+def test_a_course_finds_its_slices_and_strangers_find_them_taken(bench: Bench) -> None:
+    _keep(bench)
+    stranger = bench.person("Stranger")
+    assert _refusal(bench, stranger) is Reason.NO_SLICE_FREE
+    for name in ("Anna", "Ben"):
+        bench.start(bench.person(name, "thr", "course"))
+    assert len(bench.holding()) == 2
+
+
+def test_an_institution_can_have_a_reservation_too(bench: Bench) -> None:
+    _keep(bench, group="institution:thr")
+    bench.start(bench.person("Anna"))
+
+
+def test_who_starts_before_a_reservation_of_others_is_out_when_it_begins(bench: Bench) -> None:
+    _keep(bench, in_minutes=60)
+    lease = bench.start(bench.person("Stranger"))
+    assert lease.ends_ms == bench.clock.ms + 60 * 60_000
+
+
+def test_what_nobody_came_for_is_everybodys_after_the_grace(bench: Bench) -> None:
+    _keep(bench)
+    bench.start(bench.person("Anna", "thr", "course"))
+    bench.clock.step(minutes=15)
+    bench.start(bench.person("Stranger"))
+    assert len(bench.holding()) == 2
+
+
+def test_somebody_in_line_does_not_cut_a_members_session_short(bench: Bench) -> None:
+    """What is promised to who waits begins where the reservation ends, not its grace."""
+    _keep(bench)
+    bench.queue(bench.person("Stranger"))
+    for name in ("Anna", "Ben"):
+        lease = bench.start(bench.person(name, "thr", "course"))
+        assert lease.ends_ms == bench.clock.ms + 2 * HOUR
+
+
+def test_a_session_that_runs_when_a_reservation_is_made_stays_and_is_counted(
+    bench: Bench,
+) -> None:
+    bench.start(bench.person("Stranger"))
+    with pytest.raises(ReservationError, match="Only 1 of the 2 asked for can be kept"):
+        _keep(bench, in_minutes=60)
+    _keep(bench, 1, in_minutes=60)
