@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -96,6 +96,73 @@ def test_a_simulated_slice_says_so(service: OverviewService) -> None:
 def test_a_session_without_a_gpu_says_so(service: OverviewService) -> None:
     service.body["session"]["slice"] = None
     assert "no GPU" in repr(labwerk.session())
+
+
+def test_what_of_a_slice_cannot_be_measured_is_not_shown_as_nothing(
+    service: OverviewService,
+) -> None:
+    use = {"memory_used_mib": 2496, "processes": None, "utilisation": None}
+    service.body["session"]["slice"].update(simulated=False, use=use, shared_by=4)
+    session = labwerk.session()
+    assert session.slice is not None
+    assert session.slice.use == labwerk.Use(2496, None, None)
+    shown = repr(session)
+    assert "2.44 GiB" in shown
+    assert shown.count("not measurable") == 2
+    assert "shared by 4 sessions" in shown
+    service.body["session"]["slice"]["use"] = use | {"processes": 0, "utilisation": 0.456}
+    shown = repr(labwerk.session())
+    assert "46 %" in shown
+    assert "not measurable" not in shown
+
+
+def test_a_session_says_how_it_ends(service: OverviewService) -> None:
+    session = labwerk.session()
+    assert session.extendable_until == session.longest_ends_at
+    assert (session.idle_since, session.stops_at, session.refusal) == (None, None, None)
+    assert "Nothing has run" not in repr(session)
+
+    service.body["session"].update(
+        extension={"until": None, "refusal": "Two people wait."},
+        idle={"since": "2026-11-21T21:00:00Z", "stops_at": "2026-11-21T22:30:00Z", "warning": True},
+        problem="The GPU has fallen off the bus.",
+        waiting_behind=2,
+    )
+    session = labwerk.session()
+    assert (session.extendable_until, session.refusal) == (None, "Two people wait.")
+    assert session.stops_at == datetime(2026, 11, 21, 22, 30, tzinfo=UTC)
+    assert session.waiting_behind == 2
+    for said in ("Nothing has run since", "Stops unless something runs", "fallen off the bus"):
+        assert said in repr(session)
+
+    service.body["session"]["idle"] = None
+    assert labwerk.session().idle_since is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [(labwerk.session.extend, "extend"), (labwerk.session.still_working, "still-working")],
+)
+def test_a_session_is_extended_and_kept_from_a_notebook(
+    service: OverviewService, verb: Callable[[], labwerk.Session], path: str
+) -> None:
+    service.body["session"]["ends_at"] = "2026-11-22T10:00:00Z"
+    assert verb().ends_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert service.changed == [f"/services/labwerk/api/v1/session/{path}?lang=en"]
+    assert service.asked[-1][1] == f"Bearer {TOKEN}"
+
+
+def test_an_extension_that_is_refused_says_why(service: OverviewService) -> None:
+    service.status, service.body = 409, {"code": "somebody-waits", "message": "Somebody waits."}
+    with pytest.raises(labwerk.RefusedError, match="Somebody waits") as refused:
+        labwerk.session.extend()
+    assert refused.value.code == "somebody-waits"
+
+
+def test_there_is_no_session_to_extend_once_it_has_ended(service: OverviewService) -> None:
+    service.body["session"] = None
+    with pytest.raises(labwerk.NoSessionError):
+        labwerk.session.extend()
 
 
 def test_no_session_is_an_error_with_a_code(service: OverviewService) -> None:

@@ -2,6 +2,7 @@
 
 >>> import labwerk
 >>> labwerk.session()                     # slice, image, until when
+>>> labwerk.session.extend()              # as long as it may run, if nobody waits
 >>> labwerk.budget()                      # GPU-hours: granted, used, left
 >>> labwerk.datasets()                    # what this session may read
 >>> frame = labwerk.open("iwe/windpark")  # cudf on a GPU, else polars or pandas
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labwerk.access import SessionAccess
 from labwerk.errors import (
     LabwerkError,
     MissingLibraryError,
@@ -29,7 +31,7 @@ from labwerk.errors import (
 )
 from labwerk.frames import Engine
 from labwerk.frames import open_dataset as open  # noqa: A004  read as labwerk.open
-from labwerk.model import Budget, Dataset, Datasets, File, Session, Slice
+from labwerk.model import Budget, Dataset, Datasets, File, Session, Slice, Use
 from labwerk.service import fetch_overview
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ __all__ = [
     "UnknownEngineError",
     "UnknownFileError",
     "UnreadableFileError",
+    "Use",
     "budget",
     "datasets",
     "explore",
@@ -73,16 +76,7 @@ def budget() -> Budget:
     return fetch_overview().budget
 
 
-def session() -> Session:
-    """This session: its slice, its image, since when and until when.
-
-    Raises:
-        NoSessionError: the workbench knows of no running session.
-    """
-    found = fetch_overview().session
-    if found is None:
-        raise NoSessionError
-    return found
+session = SessionAccess()
 
 
 def explore(dataset: str | Dataset, *, file: str | None = None) -> Explorer:

@@ -14,6 +14,25 @@ from labwerk.errors import UnknownDatasetError, UnknownFileError
 Json = Mapping[str, Any]
 
 
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True)
+class Use:
+    """How busy a slice is; None where the hardware cannot say, which is not 0."""
+
+    memory_used_mib: int | None
+    processes: int | None
+    utilisation: float | None
+    """A share of one."""
+
+    @classmethod
+    def from_json(cls, value: Json) -> Use:
+        """From the service's answer."""
+        return cls(**{field.name: value[field.name] for field in fields(cls)})
+
+
 @dataclass(frozen=True)
 class Slice:
     """The part of a GPU that a session holds."""
@@ -28,11 +47,16 @@ class Slice:
     """None where the memory is not known."""
     simulated: bool
     """There is no such device: the slice is reserved and charged, but computes nothing."""
+    shared_by: int
+    """How many sessions share it in time, this one included: their memory is not kept apart."""
+    use: Use | None
+    """None for a simulated slice: there is nothing to measure."""
 
     @classmethod
     def from_json(cls, value: Json) -> Slice:
         """From the service's answer."""
-        return cls(**{field.name: value[field.name] for field in fields(cls)})
+        plain = {field.name: value[field.name] for field in fields(cls) if field.name != "use"}
+        return cls(**plain, use=Use.from_json(value["use"]) if value["use"] else None)
 
 
 @dataclass(frozen=True)
@@ -47,10 +71,25 @@ class Session:
     memory_gib: int
     started_at: datetime
     ends_at: datetime
+    longest_ends_at: datetime
+    """The end that no extension goes beyond."""
+    extendable_until: datetime | None
+    """The end that an extension would give now; None if there can be none."""
+    refusal: str | None
+    """Why there can be none now."""
+    idle_since: datetime | None
+    """Since when nothing has run; None while something does, or if there is no idle rule."""
+    stops_at: datetime | None
+    """When the session is stopped unless something runs; None if that is not to be expected."""
+    problem: str | None
+    """What is wrong with the GPU, in the reader's language."""
+    waiting_behind: int
+    """How many people wait for a slice like this one."""
 
     @classmethod
     def from_json(cls, value: Json) -> Session:
         """From the service's answer."""
+        idle = value["idle"] or {"since": None, "stops_at": None}
         return cls(
             id=value["id"],
             flavour=value["flavour"]["title"],
@@ -60,6 +99,13 @@ class Session:
             memory_gib=value["memory_gib"],
             started_at=datetime.fromisoformat(value["started_at"]),
             ends_at=datetime.fromisoformat(value["ends_at"]),
+            longest_ends_at=datetime.fromisoformat(value["longest_ends_at"]),
+            extendable_until=_moment(value["extension"]["until"]),
+            refusal=value["extension"]["refusal"],
+            idle_since=_moment(idle["since"]),
+            stops_at=_moment(idle["stops_at"]),
+            problem=value["problem"],
+            waiting_behind=value["waiting_behind"],
         )
 
     def __repr__(self) -> str:

@@ -31,12 +31,26 @@ def fetch_overview() -> Overview:
         RefusedError: the service refused, with its code and sentence.
         ServiceUnreachableError: the service does not answer, or not as agreed.
     """
+    return _ask("GET", "overview")
+
+
+def change_session(change: str) -> Overview:
+    """Change this session (``extend``, ``still-working``); the overview after it.
+
+    Raises as `fetch_overview` does.
+    """
+    return _ask("POST", f"session/{change}")
+
+
+def _ask(method: str, path: str) -> Overview:
     address = os.environ.get("LABWERK_SERVICE_URL", "").rstrip("/")
     token = os.environ.get("JUPYTERHUB_API_TOKEN", "")
     if not address or not token:
         raise NotInLabwerkError
     request = urllib.request.Request(
-        f"{address}/api/v1/overview?lang={language()}",
+        f"{address}/api/v1/{path}?lang={language()}",
+        method=method,
+        data=None if method == "GET" else b"",
         headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
     )
     # The service is on this machine's own bridge: a proxy for the web must not see it.

@@ -36,10 +36,16 @@ def session_facts(session: Session) -> Facts:
     """What this session has, since when and for how long."""
     left = session.ends_at - datetime.now(UTC)
     simulated = session.slice is not None and session.slice.simulated
+    notes = [session.problem or ""]
+    if simulated:
+        notes.append(
+            say("No GPU is behind this slice: it is limited and charged like a real one only.")
+        )
     return Facts(
         session.flavour + (" – " + say("simulated") if simulated else ""),
         (
             (say("Slice"), _slice(session.slice)),
+            *_use(session.slice),
             (
                 say("Computer"),
                 say(
@@ -58,11 +64,39 @@ def session_facts(session: Session) -> Facts:
                     left=duration(left),
                 ),
             ),
+            (say("At the latest"), moment(session.longest_ends_at)),
+            *_idle(session),
         ),
-        say("No GPU is behind this slice: it is limited and charged like a real one only.")
-        if simulated
-        else "",
+        " ".join(filter(None, notes)),
     )
+
+
+def _use(held: Slice | None) -> list[tuple[str, str]]:
+    """What is measured of a real slice; what cannot be is not shown as 0."""
+    if held is None or held.use is None:
+        return []
+    use, unknown = held.use, say("not measurable")
+    memory = use.memory_used_mib
+    return [
+        (
+            say("GPU memory in use"),
+            unknown if memory is None else say("%(memory)s GiB", memory=number(memory / 1024, 2)),
+        ),
+        (say("GPU processes"), unknown if use.processes is None else number(use.processes, 0)),
+        (
+            say("GPU at work"),
+            unknown if use.utilisation is None else f"{number(use.utilisation * 100, 0)} %",
+        ),
+    ]
+
+
+def _idle(session: Session) -> list[tuple[str, str]]:
+    if session.idle_since is None:
+        return []
+    rows = [(say("Nothing has run since"), moment(session.idle_since))]
+    if session.stops_at is not None:
+        rows.append((say("Stops unless something runs"), moment(session.stops_at)))
+    return rows
 
 
 def _slice(held: Slice | None) -> str:
@@ -74,6 +108,8 @@ def _slice(held: Slice | None) -> str:
     ]
     if held.memory_mib is not None:
         parts.append(say("%(memory)s GiB of GPU memory", memory=number(held.memory_mib / 1024, 2)))
+    if held.shared_by > 1:
+        parts.append(say("shared by %(sessions)s sessions", sessions=held.shared_by))
     return ", ".join(parts)
 
 
