@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 from labwerk_hub.adapters.declared import declared_gpu
-from labwerk_hub.domain.admission import HeldSlice, Reason, Request, offers
+from labwerk_hub.domain.admission import Reason, Request, Rules, offers
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
-from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
 from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.texts import Localized
+from labwerk_hub.domain.waiting import Occupied
 from labwerk_hub.hub.start import Choices, choices, options_from_form
 from labwerk_hub.services.sessions import StartPage
 
 H100 = "H100-80GB"
 GPU = declared_gpu("a", H100, ["1g.10gb@0", "2g.20gb@2", "3g.40gb@4"], simulated=True)
 SMALL_SLICE, MEDIUM_SLICE, LARGE_SLICE = GPU.slices
-SOON = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
+NOW, SOON = 1_795_000_000_000, 1_795_003_600_000
 ANNA = Person(
     issuer="https://sso.example",
     subject="1",
@@ -48,11 +50,29 @@ TORCH = Image("torch", Localized.same("PyTorch"), Localized.same("…"), "labwer
 UNBUILT = Image("rapids", Localized.same("RAPIDS"), Localized.same("…"), None)
 
 
-def _page(*held: Slice, last: Request | None = None, left: int = 10**9) -> StartPage:
+def _page(
+    *held: Slice,
+    last: Request | None = None,
+    left: int = 10**9,
+    waiting: bool = False,
+    gpu: Gpu = GPU,
+) -> StartPage:
+    """The start page with these slices held; by default nobody may wait for them."""
     catalogue = Catalogue((), {}, (), (), FLAVOURS, (BASE, TORCH, UNBUILT), ())
     balance = Balance("2026-11", granted=left, used=0, held=0, institution_left=10**9)
-    holdings = [HeldSlice(slice_, SOON) for slice_ in held]
-    return StartPage(ANNA, balance, offers(catalogue, Inventory((GPU,)), holdings, balance), last)
+    pool = Pool(
+        inventory=Inventory((gpu,)),
+        held=held,
+        due=tuple(Occupied(slice_, SOON, SOON) for slice_ in held),
+        reservations=(),
+        turns=(),
+        groups=frozenset(),
+        mix=(),
+        profiles_of={flavour.name: flavour.slices for flavour in FLAVOURS},
+        now_ms=NOW,
+    )
+    rules = Rules(frozenset(), waiting=waiting)
+    return StartPage(ANNA, balance, offers(catalogue, pool, balance, rules), last)
 
 
 def _chosen(shown: Choices) -> tuple[str | None, str | None]:
@@ -144,6 +164,45 @@ def test_a_choice_that_is_no_longer_offered_is_forgotten() -> None:
 
 
 def test_the_form_is_read_as_it_is_and_what_is_missing_is_empty() -> None:
-    sent = {"flavour": ["small"], "image": ["base"], "_xsrf": ["x"]}
-    assert options_from_form(sent) == {"flavour": "small", "image": "base"}
-    assert options_from_form({"flavour": []}) == {"flavour": "", "image": ""}
+    sent = {"flavour": ["small"], "image": ["base"], "wait": ["1"], "_xsrf": ["x"]}
+    assert options_from_form(sent) == {"flavour": "small", "image": "base", "wait": "1"}
+    assert options_from_form({"flavour": []}) == {"flavour": "", "image": "", "wait": ""}
+
+
+def test_what_is_full_can_be_chosen_by_whoever_may_wait() -> None:
+    small, medium, *_ = choices(_page(SMALL_SLICE, waiting=True)).flavours
+    assert (small.possible, small.waits) == (True, True)
+    assert (medium.possible, medium.waits) == (True, False)
+    full = choices(_page(SMALL_SLICE)).flavours[0]
+    assert (full.possible, full.waits) == (False, False)
+
+
+def test_nobody_waits_unasked_while_something_like_it_is_free() -> None:
+    shown = choices(_page(MEDIUM_SLICE, last=Request("medium", "base"), waiting=True))
+    assert _chosen(shown) == ("small", "base")
+    assert shown.missed is not None
+    assert shown.missed.may_wait
+
+
+def test_where_nothing_is_free_the_choice_of_last_time_is_waited_for() -> None:
+    held = (SMALL_SLICE, MEDIUM_SLICE, LARGE_SLICE)
+    page = _page(*held, last=Request("medium", "torch"), waiting=True)
+    only_gpus = replace(page, offers=tuple(o for o in page.offers if o.flavour.needs_gpu))
+    shown = choices(only_gpus)
+    assert _chosen(shown) == ("medium", "torch")
+    assert shown.missed is None
+    assert shown.possible
+
+
+def test_what_fills_up_on_an_open_page_stays_selected_if_it_can_be_waited_for() -> None:
+    page = _page(SMALL_SLICE, waiting=True)
+    shown = choices(page, Request("small", "torch"), instead=False)
+    assert _chosen(shown) == ("small", "torch")
+    assert shown.missed is None
+
+
+def test_what_no_gpu_can_serve_any_more_is_not_waited_for() -> None:
+    broken = replace(GPU, fault="is lost")
+    shown = choices(_page(waiting=True, gpu=broken, last=Request("small", "base")))
+    assert _chosen(shown) == ("cpu", "base")
+    assert not shown.flavours[0].possible
