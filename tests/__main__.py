@@ -32,6 +32,8 @@ PARTS = {
     "integration": True,
     "browser": True,
 }
+#: Benchmarks that simulate, and so need no engine.
+SIMULATIONS = ("placement", "waiting")
 
 
 def main(arguments: list[str]) -> int:
@@ -83,8 +85,11 @@ def _pytest(parts: list[str], passed_on: list[str]) -> int:
 
 
 def _bench(names: list[str], *, as_json: bool) -> int:
-    python = environment.ensure(with_engine=True, quiet=as_json)
+    with_engine = not set(names) <= set(SIMULATIONS)
+    python = environment.ensure(with_engine=with_engine, quiet=as_json)
     command = [str(python), str(TESTS / "bench"), *names] + ["--json"] * as_json
+    if not with_engine:
+        return subprocess.run(command, cwd=TESTS.parent, env=environment.variables()).returncode
     return _in_sandbox(command, quiet=as_json)
 
 

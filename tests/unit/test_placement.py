@@ -220,6 +220,17 @@ def test_a_promise_holds_from_its_beginning_to_its_end_and_not_at_its_end() -> N
     found = {at: room(inventory, wanted, [], [claim], at) for at in (99, 100, 199, 200)}
     assert found == {99: 7, 100: 0, 199: 0, 200: 7}
     assert place(inventory, wanted, [], claims=[claim], now_ms=150) is None
+    last = place(inventory, wanted, [], claims=[claim], now_ms=99)
+    assert last is not None
+    assert last.until_ms == 100
+
+
+def test_a_lease_on_promised_units_leaves_the_rest_of_the_promise_as_it_is() -> None:
+    # Somebody of the group took a small slice in the half that is kept for it.
+    inventory, claim = _inventory(_dynamic("a")), Claim(_at("a", "3g.40gb", 4), 100, 200)
+    held = [_at("a", "1g.10gb", 4)]
+    assert room(inventory, {H100: "1g.10gb"}, held, [claim], now_ms=100) == 4
+    assert room(inventory, {H100: "1g.10gb"}, held, [claim], now_ms=200) == 6
 
 
 def test_a_promise_is_kept_where_only_the_model_forbids_two_of_a_kind() -> None:

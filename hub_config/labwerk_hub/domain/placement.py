@@ -68,25 +68,29 @@ def place(
     cuts short, and of those the longest. Among equals the cheapest is taken, then the tightest
     GPU (of those shared in time the one with the fewest sharers), the highest start, the name.
     """
-    asked: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    asked: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for wanted, often in mix:
         for model, profile in wanted.items():
-            asked[model][profile] = asked[model].get(profile, 0.0) + often
-    usual = {model: tuple(sorted(profiles_.items())) for model, profiles_ in asked.items()}
+            asked[model][profile] += often
+    usual = {model: tuple(sorted(often.items())) for model, often in asked.items()}
     best: tuple[tuple[object, ...], Placement] | None = None
     for gpu, profile, there, taken, claimed in _ground(inventory, profiles, held, claims, now_ms):
-        options = _options(gpu, profile, there, taken, usual.get(gpu.model.name, ()))
+        if gpu.dynamic:
+            options = _scored(gpu.model, profile, there, taken, usual.get(gpu.model.name, ()))
+        else:  # its slices take nothing from any other
+            options = sorted((0.0, -free.start, free.size) for free in _free(gpu, profile, taken))
         if not claimed and preferred == ():
             options = options[:1]  # nothing but the score tells them apart
-        free = gpu.model.units - taken.bit_count()
+        left = gpu.model.units - taken.bit_count()
         for cost, down, size in options:
             slice_ = Slice(gpu.name, profile, -down, size)
             until = _until(gpu, slice_, claimed, now_ms)
+            short = until is not None and until < now_ms + wanted_ms
             key = (
                 slice_ not in preferred,
-                -until if until is not None and until < now_ms + wanted_ms else float("-inf"),
+                -(until or 0) if short else float("-inf"),
                 cost,
-                free if gpu.shared_by(profile) == 1 else -free,
+                left if gpu.shared_by(profile) == 1 else -left,
                 down,
                 gpu.name,
             )
@@ -103,12 +107,9 @@ def room(
     now_ms: int = 0,
 ) -> int:
     """How many slices of ``profiles`` could be handed out at once now."""
-    grounds = _ground(inventory, profiles, held, claims, now_ms)
     return sum(
-        _most(gpu.model, profile, there, taken)
-        if gpu.dynamic
-        else len(_open(gpu, profile, there, taken))
-        for gpu, profile, there, taken, _ in grounds
+        _most(gpu.model, name, there, taken) if gpu.dynamic else len(_free(gpu, name, taken))
+        for gpu, name, there, taken, _ in _ground(inventory, profiles, held, claims, now_ms)
     )
 
 
@@ -125,13 +126,12 @@ def _ground(
     claims: Iterable[Claim],
     now_ms: int,
 ) -> Iterator[tuple[Gpu, str, _Places, int, Sequence[Claim]]]:
-    """Each GPU that may serve: its profile, what stands or is promised there now, with its mask,
-    and all claims on it."""
-    standing: defaultdict[str, set[_Place]] = defaultdict(set)
+    """GPUs that may serve: the profile, what is there or promised now, its mask, all claims."""
+    there: defaultdict[str, set[_Place]] = defaultdict(set)
     masks: defaultdict[str, int] = defaultdict(int)
     claimed: defaultdict[str, list[Claim]] = defaultdict(list)
     for slice_ in held:
-        standing[slice_.gpu].add(_place_of(slice_))
+        there[slice_.gpu].add(_place_of(slice_))
         masks[slice_.gpu] |= slice_.mask
     for claim in claims:
         slice_ = claim.slice
@@ -139,56 +139,45 @@ def _ground(
         if claim.from_ms <= now_ms < claim.until_ms:
             # Where a lease runs on promised units, the lease is what stands there.
             if not slice_.mask & masks[slice_.gpu]:
-                standing[slice_.gpu].add(_place_of(slice_))
+                there[slice_.gpu].add(_place_of(slice_))
             masks[slice_.gpu] |= slice_.mask
     for gpu in inventory.gpus:
         if gpu.fault is None and (profile := profiles.get(gpu.model.name)):
-            there = tuple(sorted(standing.get(gpu.name, ())))
-            yield gpu, profile, there, masks.get(gpu.name, 0), claimed.get(gpu.name, ())
+            places = tuple(sorted(there.get(gpu.name, ())))
+            yield gpu, profile, places, masks.get(gpu.name, 0), claimed.get(gpu.name, ())
+
+
+def _until(gpu: Gpu, slice_: Slice, claims: Iterable[Claim], now_ms: int) -> int | None:
+    """When the first claim begins that could not be kept if ``slice_`` still stood."""
+    own = (_place_of(slice_),)
+    later = (claim for claim in claims if now_ms < claim.from_ms < claim.until_ms)
+    conflicts = (c.from_ms for c in later if not _beside(gpu.model, own, _place_of(c.slice)))
+    return min(conflicts, default=None)
 
 
 def _place_of(slice_: Slice) -> _Place:
     return slice_.profile, slice_.start, slice_.size
 
 
-def _until(gpu: Gpu, slice_: Slice, claims: Iterable[Claim], now_ms: int) -> int | None:
-    """When the first claim begins that could not be kept if ``slice_`` still stood."""
-    return min(
-        (
-            claim.from_ms
-            for claim in claims
-            if now_ms < claim.from_ms < claim.until_ms
-            and (
-                not _beside(gpu.model, (_place_of(slice_),), _place_of(claim.slice))
-                if gpu.dynamic
-                else claim.slice.mask & slice_.mask
-            )
-        ),
-        default=None,
-    )
-
-
-def _open(gpu: Gpu, profile: str, there: _Places, taken: int) -> _Places:
-    """The places of ``profile`` that can be had now; on a dynamic GPU from the lowest unit on."""
-    if gpu.dynamic:
-        return _legal(gpu.model, profile, there, taken)
-    return tuple(_place_of(place_) for place_ in gpu.candidates(profile) if not place_.mask & taken)
-
-
-@lru_cache(_KEPT)
-def _legal(model: Model, profile: str, there: _Places, taken: int) -> _Places:
-    if profile not in model.profiles:
-        return ()
-    size, starts = model.profiles[profile].size, sorted(model.profiles[profile].starts)
-    units = (1 << size) - 1
-    free = ((profile, start, size) for start in starts if not units << start & taken)
-    return tuple(place_ for place_ in free if _beside(model, there, place_))
+def _free(gpu: Gpu, profile: str, taken: int) -> list[Slice]:
+    return [slice_ for slice_ in gpu.candidates(profile) if not slice_.mask & taken]
 
 
 @lru_cache(_KEPT)
 def _beside(model: Model, there: _Places, place_: _Place) -> bool:
     """Whether ``place_`` can be had on a GPU of ``model`` beside what stands there."""
     return illegal(model, [Slice("", *other) for other in (*there, place_)]) is None
+
+
+@lru_cache(_KEPT)
+def _legal(model: Model, profile: str, there: _Places, taken: int) -> _Places:
+    """Where ``profile`` can be made now, from the lowest unit on."""
+    if profile not in model.profiles:
+        return ()
+    size, starts = model.profiles[profile].size, sorted(model.profiles[profile].starts)
+    units = (1 << size) - 1
+    free = ((profile, start, size) for start in starts if not units << start & taken)
+    return tuple(place_ for place_ in free if _beside(model, there, place_))
 
 
 @lru_cache(_KEPT)
@@ -199,20 +188,11 @@ def _most(model: Model, profile: str, there: _Places, taken: int) -> int:
     return 0
 
 
-def _options(
-    gpu: Gpu, profile: str, there: _Places, taken: int, asked: _Asked
-) -> Sequence[tuple[float, int, int]]:
-    """The open places, best first: cost, start (negative: the highest comes first), size."""
-    if gpu.dynamic:
-        return _scored(gpu.model, profile, there, taken, asked)
-    places, often = _open(gpu, profile, there, taken), dict(asked).get(profile, 0.0)
-    return sorted((often * (size / gpu.model.units) ** 2, -at, size) for _, at, size in places)
-
-
 @lru_cache(_KEPT)
 def _scored(
     model: Model, profile: str, there: _Places, taken: int, asked: _Asked
 ) -> Sequence[tuple[float, int, int]]:
+    """Cost, start (negative: the highest comes first) and size of each legal place, best first."""
     asked = asked or tuple((name, 1.0) for name in model.profiles)  # all alike if nothing is known
     before, options = _worth(model, there), []
     for place_ in _legal(model, profile, there, taken):
