@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -416,6 +418,28 @@ def test_a_gpu_that_was_taken_out_stays_known_as_gone(driver: Driver) -> None:
 def test_a_library_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(GpuDriverError, match=r"nvml_library cannot be loaded: .*none\.so"):
         NvmlGpus(library=str(tmp_path / "none.so")).read()
+
+
+def test_who_is_not_root_is_told_so(tmp_path: Path) -> None:
+    other = Driver(tmp_path / "driver").build()
+    other.boards(["H100-80GB"])
+    for folder in (tmp_path, *tmp_path.parents):
+        folder.chmod(folder.stat().st_mode | 0o001)
+    read = (
+        "import sys; sys.path[:0] = sys.argv[2:]; "
+        "from labwerk_hub.adapters.nvml import NvmlGpus; NvmlGpus(library=sys.argv[1]).read()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", read, str(other.library), *filter(None, sys.path)],
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "GpuDriverError: NVIDIA's driver cannot be read: Insufficient Permissions" in done.stderr
+    assert "how a GPU can be cut is told to root only" in done.stderr
 
 
 def test_what_fails_to_be_read_is_not_changed(driver: Driver, port: NvmlGpus) -> None:

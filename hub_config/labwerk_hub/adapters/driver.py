@@ -31,7 +31,7 @@ ABSENT = "is not found by the driver any more; see the machine"
 _FRESH_S = 1.0
 #: Seconds the helper may take to read, and to make or destroy an instance.
 _READ_TIMEOUT_S = 8
-_CHANGE_TIMEOUT_S = 60
+_CHANGE_TIMEOUT_S = 20
 _ERRORS: Mapping[str, type[LabwerkError]] = {
     error.code: error for error in (GpuDriverError, GpuBusyError, GpuFaultError)
 }

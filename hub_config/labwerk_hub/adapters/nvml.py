@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _FRESH_S = 1.0
 #: Seconds to wait for another call on the driver, and on one GPU, to end.
 _PATIENCE_S = 5.0
-_PATIENCE_WITH_CHANGES_S = 30.0
+_PATIENCE_WITH_CHANGES_S = 10.0
 
 
 class NvmlGpus:
@@ -139,10 +139,10 @@ class NvmlGpus:
 
     def _without_driver(self, error: nvml.NvmlError) -> Inventory:
         if not self._boards:
-            raise GpuDriverError(
-                f"NVIDIA's driver cannot be read: {error}; see whether `nvidia-smi` works, or "
-                "set pool.source = “declared” or pool.nvml_library."
-            )
+            remedy = "see whether `nvidia-smi` works, or set pool.nvml_library or pool.source"
+            if error.code == nvml.NO_PERMISSION:
+                remedy = "how a GPU can be cut is told to root only"
+            raise GpuDriverError(f"NVIDIA's driver cannot be read: {error}; {remedy}.")
         fault = f"cannot be read: {error}; see whether nvidia-smi works"
         return Inventory(tuple(board.gone(self._sharing, fault) for board in self._in_order()))
 

@@ -69,8 +69,10 @@ class Driver:
             subprocess.run([*command, "-ldl", "-lpthread"], check=True)
             fresh.replace(built)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.library.exists():
-            shutil.copy(built, self.library)
+        if not self.library.exists() or self.library.read_bytes() != built.read_bytes():
+            fresh = self.library.with_suffix(".new")
+            shutil.copy(built, fresh)
+            fresh.replace(self.library)  # who has the old one loaded keeps it
         return self
 
     def boards(self, boards: Sequence[Board | str]) -> list[str]:
