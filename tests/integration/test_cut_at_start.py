@@ -64,7 +64,7 @@ def test_a_start_makes_exactly_the_planned_instance_and_a_stop_destroys_it(
     assert (verdict.devices, verdict.refusal, verdict.remark) == ((made.uuid,), "", "")
     code, listed = engine.session_of(anna.name).exec_run(["nvidia-smi", "-L"])
     assert code == 0
-    assert made.uuid in listed.decode()
+    assert made.uuid in bytes(listed).decode()
 
     anna.stop()
     eventually(lambda: not driver.instances(), 20, "the instance's end")

@@ -163,10 +163,10 @@ class Crashes:
         for instance in instances:
             if instance.start not in _STARTS.get(instance.profile, set()):
                 self._violated(f"{instance.profile}@{instance.start} is no place on any model")
-            for unit in range(instance.start, instance.start + instance.size):
-                if (instance.gpu, unit) in cut:
-                    self._violated(f"{instance.gpu} unit {unit} is cut twice")
-                cut[instance.gpu, unit] = instance.uuid
+            for number in range(instance.start, instance.start + instance.size):
+                if (instance.gpu, number) in cut:
+                    self._violated(f"{instance.gpu} unit {number} is cut twice")
+                cut[instance.gpu, number] = instance.uuid
         if lost := {i.uuid for i in self._foreign} - {i.uuid for i in instances}:
             self._violated(f"instances that others made are gone: {', '.join(lost)}")
 

@@ -40,7 +40,7 @@ class Kernel:
 
         Raises :class:`CodeFailedError` if it raised, TimeoutError if it did not end.
         """
-        identifier = self._send(code)
+        identifier = self.send(code)
         said: list[str] = []
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -58,7 +58,8 @@ class Kernel:
                 return "".join(said).strip()
         raise TimeoutError(f"the kernel did not end within {seconds} s: {code[:80]!r}")
 
-    def _send(self, code: str) -> str:
+    def send(self, code: str) -> str:
+        """Have ``code`` run and do not wait for it; the request's id."""
         identifier = uuid.uuid4().hex
         content: dict[str, Any] = {
             "code": code,

@@ -1,0 +1,68 @@
+"""The real part of `bench leases`: people come and go under a real engine while things die.
+
+Twelve people on the stand-in driver's GPUs and a fixed one, two hundred points at which hub,
+service or both are killed (see support/crash.py). An alarm is a start that the referee had to
+refuse, units leased or cut twice, something left over at the end, or a charge that differs
+from what the engine says ran.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.crash import Crashes, Findings
+from support.engine import Engine
+from support.install import Install, fresh_state
+from support.nvml import Driver
+from support.referee import Referee
+from support.sandbox import RUN
+from support.settings import BOARDS, DEVICES, PUBLIC_URL, STUDENTS, settings_text
+
+from bench.leases import KILL_POINTS
+from bench.report import Figure
+
+PEOPLE = 12
+
+
+def kills() -> Mapping[str, Figure]:
+    """The figures `kill_points` and `referee_alarms`, and how many sessions ran meanwhile."""
+    found = crashed(KILL_POINTS, random.randrange(1_000_000))
+    for sentence in (str(found), *found.wrong):
+        print(sentence, file=sys.stderr)
+    return {
+        "kill_points": Figure.of([found.points.total()]),
+        "referee_alarms": Figure.of([len(found.wrong)]),
+        "sessions": Figure.of([found.runs]),
+    }
+
+
+def crashed(points: int, seed: int) -> Findings:
+    """So many points on an install of its own."""
+    shutil.rmtree(RUN / "driver", ignore_errors=True)
+    driver, referee = Driver(RUN / "driver").build(), Referee()
+    cards = driver.boards(BOARDS)
+    driver.cut(cards[0], "1g.18gb", 6)  # somebody else's, in the midst of it
+    referee.declare(DEVICES)
+    referee.drive(driver)
+    with tempfile.TemporaryDirectory() as folder, _installed(Path(folder), driver) as install:
+        crashes = Crashes(install, Engine(), driver, referee, seed)
+        return crashes.run(STUDENTS[:PEOPLE], points)
+
+
+@contextmanager
+def _installed(folder: Path, driver: Driver) -> Iterator[Install]:
+    state = fresh_state("state")
+    settings = folder / "labwerk.toml"
+    settings.write_text(settings_text(state, driver), encoding="utf-8")
+    install = Install(settings, state, PUBLIC_URL)
+    install.run("up", "--detach")
+    try:
+        yield install
+    finally:
+        install.run("down", "--yes")
