@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.formats import moment
 from labwerk_hub.services.gpu_map import gpu_map
 from support.small_install import HOUR_MS, POOL, SmallInstall, install
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="these commands are root's")
 
 A_SMALL_ONE = Slice("fixed", "1g.10gb", 0, 1)
 HALF = Slice("cut", "3g.40gb", 4, 4)
