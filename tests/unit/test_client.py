@@ -109,11 +109,13 @@ def test_what_of_a_slice_cannot_be_measured_is_not_shown_as_nothing(
     shown = repr(session)
     assert "2.44 GiB" in shown
     assert shown.count("not measurable") == 2
-    assert "shared by 4 sessions" in shown
+    assert "shared by up to 4 sessions" in shown
     service.body["session"]["slice"]["use"] = use | {"processes": 0, "utilisation": 0.456}
     shown = repr(labwerk.session())
     assert "46 %" in shown
     assert "not measurable" not in shown
+    service.body["session"]["slice"]["use"] = None
+    assert repr(labwerk.session()).count("not measurable") == 1
 
 
 def test_a_session_says_how_it_ends(service: OverviewService) -> None:

@@ -48,9 +48,9 @@ class Slice:
     simulated: bool
     """There is no such device: the slice is reserved and charged, but computes nothing."""
     shared_by: int
-    """How many sessions share it in time, this one included: their memory is not kept apart."""
+    """How many sessions may share it in time, this one included; memory is not kept apart."""
     use: Use | None
-    """None for a simulated slice: there is nothing to measure."""
+    """None where there is nothing to measure: the slice is simulated, or the driver is silent."""
 
     @classmethod
     def from_json(cls, value: Json) -> Slice:

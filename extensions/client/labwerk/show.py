@@ -73,9 +73,11 @@ def session_facts(session: Session) -> Facts:
 
 def _use(held: Slice | None) -> list[tuple[str, str]]:
     """What is measured of a real slice; what cannot be is not shown as 0."""
-    if held is None or held.use is None:
+    if held is None or held.simulated:
         return []
     use, unknown = held.use, say("not measurable")
+    if use is None:
+        return [(say("In use"), unknown)]
     memory = use.memory_used_mib
     return [
         (
@@ -109,7 +111,7 @@ def _slice(held: Slice | None) -> str:
     if held.memory_mib is not None:
         parts.append(say("%(memory)s GiB of GPU memory", memory=number(held.memory_mib / 1024, 2)))
     if held.shared_by > 1:
-        parts.append(say("shared by %(sessions)s sessions", sessions=held.shared_by))
+        parts.append(say("shared by up to %(sessions)s sessions", sessions=held.shared_by))
     return ", ".join(parts)
 
 

@@ -29,7 +29,7 @@ export interface ISlice {
   simulated: boolean;
   /** null for a simulated slice: there is nothing to measure. */
   use: ISliceUse | null;
-  /** How many sessions share it in time, this one included. */
+  /** How many sessions may share it in time, this one included. */
   shared_by: number;
 }
 

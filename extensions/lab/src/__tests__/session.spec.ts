@@ -86,7 +86,7 @@ describe('the slice', () => {
   it('says with how many it is shared', () => {
     expect(showing({})).not.toContain('Shared');
     const text = showing({ slice: aSlice({ shared_by: 4 }) });
-    expect(text).toContain('Shared with 3 other sessions');
+    expect(text).toContain('Shared with up to 3 other sessions');
     expect(text).toContain('memory is not kept apart');
   });
 });
