@@ -27,6 +27,7 @@ from labwerk_hub.hub.context import PageContext, Pages
 from labwerk_hub.services import people
 from labwerk_hub.services.ports import Gpus, SliceUse, Workbench
 from labwerk_hub.settings import Settings, load_settings
+from labwerk_hub.texts import translations
 
 from support.settings import settings_text
 
@@ -214,3 +215,22 @@ def soup(html: str) -> BeautifulSoup:
 def words(html: str) -> str:
     """What a person reads on it, with single spaces."""
     return " ".join(soup(html).get_text(" ").split())
+
+
+def untranslated(html: str, language: str) -> set[str]:
+    """English texts of ours on a page that should be in ``language``.
+
+    A text is English's if the catalogue translates it to something else; what is marked as
+    English on the page, and what other people wrote, is left out.
+    """
+    page = soup(html)
+    for english in page.select('[lang="en"], script, style'):
+        english.decompose()
+    shown = {" ".join(text.split()) for text in page.stripped_strings}
+    shown |= {
+        str(tag[name])
+        for name in ("aria-label", "title", "data-title", "data-said", "data-wait", "data-body")
+        for tag in page.select(f"[{name}]")
+    }
+    catalogue: dict[str, str] = translations(language)._catalog  # type: ignore[attr-defined]
+    return {text for text in shown if catalogue.get(text, text) != text}

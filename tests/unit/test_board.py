@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def test_a_lease_outlives_the_layout_it_was_taken_from() -> None:
 def _pools(draw: st.DrawFn) -> tuple[Inventory, list[Slice]]:
     """A mixed pool and what is held on it, placed by the planner."""
     rtx = models()["RTX-PRO-6000-Blackwell-96GB"]
-    kinds = {
+    kinds: dict[str, Callable[[str], Gpu]] = {
         "fixed": lambda name: fixed_gpu(name, *LAYOUT),
         "seven": lambda name: fixed_gpu(name, *(f"1g.10gb@{unit}" for unit in range(7))),
         "whole": lambda name: fixed_gpu(name, "whole@0"),
