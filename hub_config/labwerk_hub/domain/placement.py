@@ -84,7 +84,7 @@ def place(
         left = gpu.model.units - taken.bit_count()
         for cost, down, size in options:
             slice_ = Slice(gpu.name, profile, -down, size)
-            until = _until(gpu, slice_, claimed, now_ms)
+            until = kept_until(gpu, slice_, claimed, now_ms)
             short = until is not None and until < now_ms + wanted_ms
             key = (
                 slice_ not in preferred,
@@ -147,7 +147,7 @@ def _ground(
             yield gpu, profile, places, masks.get(gpu.name, 0), claimed.get(gpu.name, ())
 
 
-def _until(gpu: Gpu, slice_: Slice, claims: Iterable[Claim], now_ms: int) -> int | None:
+def kept_until(gpu: Gpu, slice_: Slice, claims: Iterable[Claim], now_ms: int) -> int | None:
     """When the first claim begins that could not be kept if ``slice_`` still stood."""
     own = (_place_of(slice_),)
     later = (claim for claim in claims if now_ms < claim.from_ms < claim.until_ms)

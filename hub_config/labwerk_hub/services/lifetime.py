@@ -12,7 +12,7 @@ from labwerk_hub.domain.idleness import Activity, Idle, Sample
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.people import Person
-from labwerk_hub.domain.placement import Claim
+from labwerk_hub.domain.placement import kept_until
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.terms import Term, groups_of, term
 from labwerk_hub.domain.texts import Message
@@ -24,6 +24,8 @@ from labwerk_hub.services.ports import SliceUse, Transaction, Workbench
 
 #: An end that would move by less than this is left where it is.
 _WORTH_MS = 5 * 60_000
+#: Later than any claim.
+_FAR_MS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -215,15 +217,12 @@ def _behind(pool: Pool, lease: Lease) -> int:
 
 def _claimed_ms(pool: Pool, lease: Lease) -> int:
     """From when on the session's slice is promised to others; far away if it is not."""
-    claims: list[Claim] = []
-    if lease.slice is not None:
-        claims = [
-            claim
-            for claim in pool.claims(lease.flavour)
-            if claim.slice.gpu == lease.slice.gpu and claim.slice.mask & lease.slice.mask
-        ]
-    begins = [claim.from_ms for claim in claims if claim.from_ms > pool.now_ms]
-    return min(begins, default=1 << 62)
+    gpu = pool.inventory.by_name.get(lease.slice.gpu) if lease.slice is not None else None
+    if gpu is None or lease.slice is None:
+        return _FAR_MS
+    claims = [claim for claim in pool.claims(lease.flavour) if claim.slice.gpu == gpu.name]
+    found = kept_until(gpu, lease.slice, claims, pool.now_ms)
+    return _FAR_MS if found is None else found
 
 
 def _reserved(pool: Pool, lease: Lease) -> Refusal:
