@@ -188,6 +188,12 @@ class Leases(Protocol):
     def holds(self, session: str) -> bool:
         """Whether units are held for it."""
 
+    def begin_giving_back(self, session: str, now_ms: int, before_ms: int) -> bool:
+        """Whether units are held for it that nobody has set out to free since ``before_ms``."""
+
+    def stop_giving_back(self, session: str) -> None:
+        """Its units cannot be freed yet; the next one may try."""
+
     def give_back(self, session: str) -> None:
         """Its units are free."""
 

@@ -20,12 +20,14 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.errors import GpuBusyError, LabwerkError
 from labwerk_hub.services import metering, waiting
 from labwerk_hub.services.offers import RefusedError, balance_of, entitled, new_lease, offers_to
 from labwerk_hub.services.ports import ContainerState, Transaction, Workbench
 
 _log = logging.getLogger(__name__)
+#: Longer than a driver may take to destroy an instance; then somebody else tries again.
+_RELEASE_TAKES_MS = 60_000
 #: Ends after which somebody whose turn had come keeps their place in line.
 _NOT_THEIR_FAULT = (EndReason.FAILED, EndReason.ORPHANED, EndReason.EXPIRED)
 
@@ -226,17 +228,28 @@ def ended(workbench: Workbench, session: str, reason: EndReason) -> None:
 def give_back(workbench: Workbench, session: str) -> None:
     """Free an ended session's units; on a dynamic GPU, destroy the instance first.
 
-    Both in one transaction: nobody can be given the place in between, and of two who end
-    the same session the later one destroys nothing that is already somebody else's. Raises
-    GpuBusyError or GpuDriverError if the instance cannot be destroyed yet.
+    Of two who do this for the same session one goes on: the other must not destroy what is
+    somebody else's by then. The driver may take its time, so no transaction waits for it.
+    Raises GpuBusyError or GpuDriverError if the instance cannot be destroyed yet.
     """
-    with workbench.database.writing() as tx:
+    with workbench.database.reading() as tx:
         lease = tx.leases.get(session)
         if lease is None or lease.slice is None or lease.state is not LeaseState.ENDED:
             return
-        if tx.leases.holds(session):
+    gpu = workbench.inventory.read().by_name.get(lease.slice.gpu)
+    if gpu is None or gpu.dynamic:  # there may be an instance to destroy
+        now_ms = to_ms(workbench.clock())
+        with workbench.database.writing() as tx:
+            if not tx.leases.begin_giving_back(session, now_ms, now_ms - _RELEASE_TAKES_MS):
+                return
+        try:
             workbench.inventory.release(lease.slice)
-            tx.leases.give_back(session)
+        except GpuBusyError:
+            with workbench.database.writing() as tx:
+                tx.leases.stop_giving_back(session)
+            raise
+    with workbench.database.writing() as tx:
+        tx.leases.give_back(session)
 
 
 def last_request(workbench: Workbench, person_name: str) -> Request:

@@ -97,6 +97,21 @@ class SqlLeases:
         query = select(held_units.c.unit).where(held_units.c.session == session).limit(1)
         return self._connection.execute(query).first() is not None
 
+    def begin_giving_back(self, session: str, now_ms: int, before_ms: int) -> bool:
+        """Whether units are held for it that nobody has set out to free since ``before_ms``."""
+        begun = leases.c.giving_back_ms
+        free_to = (leases.c.session == session) & (begun.is_(None) | (begun < before_ms))
+        if not self.holds(session):
+            return False
+        changed = self._connection.execute(
+            update(leases).where(free_to).values(giving_back_ms=now_ms)
+        )
+        return changed.rowcount == 1
+
+    def stop_giving_back(self, session: str) -> None:
+        """Its units cannot be freed yet; the next one may try."""
+        self._set(session, giving_back_ms=None)
+
     def give_back(self, session: str) -> None:
         """Its units are free."""
         self._connection.execute(delete(held_units).where(held_units.c.session == session))
@@ -147,7 +162,7 @@ class SqlLeases:
             for institution, number, milliticks in self._connection.execute(query)
         }
 
-    def _set(self, session: str, **values: str | int) -> None:
+    def _set(self, session: str, **values: str | int | None) -> None:
         self._connection.execute(update(leases).where(leases.c.session == session).values(**values))
 
     def _list(self, condition: object) -> list[Lease]:

@@ -71,6 +71,8 @@ leases = Table(
     Column("end_reason", String(16)),
     Column("longest_ms", BigInteger, nullable=False, server_default="0"),
     Column("stopping", String(16)),
+    #: When somebody set out to destroy the ended session's instance.
+    Column("giving_back_ms", BigInteger),
     Index("ix_leases_intended_ms", "intended_ms"),
 )
 

@@ -19,6 +19,7 @@ def upgrade() -> None:
     longest = sa.Column("longest_ms", sa.BigInteger(), nullable=False, server_default="0")
     op.add_column("leases", longest)
     op.add_column("leases", sa.Column("stopping", sa.String(length=16), nullable=True))
+    op.add_column("leases", sa.Column("giving_back_ms", sa.BigInteger(), nullable=True))
     op.execute("UPDATE leases SET longest_ms = ends_ms")
     op.create_index("ix_leases_ended_ms", "leases", ["ended_ms"])
     op.create_index("ix_leases_intended_ms", "leases", ["intended_ms"])
