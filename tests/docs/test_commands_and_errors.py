@@ -13,6 +13,7 @@ import labwerk_hub
 import pytest
 from labwerk_hub import cli
 from labwerk_hub.errors import LabwerkError
+from labwerk_hub.machine import begin
 from support.environment import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -55,6 +56,12 @@ def test_every_command_and_option_is_in_the_readme() -> None:
             if not long.startswith("--") or long in {"--help", "--settings"}:
                 continue
             assert long in line, f"README.md does not explain {long} of {name}"
+
+
+def test_every_command_can_be_run_from_a_checkout() -> None:
+    """`python3 hub_config` knows them before anything is installed."""
+    shown = {name for name, command in cli.labwerk.commands.items() if not command.hidden}
+    assert set(begin.COMMANDS) == shown
 
 
 def test_settings_can_be_named_for_every_command() -> None:

@@ -33,9 +33,17 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   status [--json]       show what runs
   logs [NAME] [--follow]
   check                 check the settings file and this machine; changes nothing
+  gpus [--json]         show every GPU: what is free, in use, reserved or broken
+  gpus plan             say what a layout of a GPU would give; changes nothing
+  tickets [--json]      show who waits
+  reservations add|list|cancel
   reset [--yes]         remove everything that `up` made
 """
-_COMMANDS = ("up", "down", "restart", "status", "logs", "check", "reset")
+#: Those that change nothing, and serve before anything is installed, too.
+_LOOKING = ("check", "gpus")
+#: Those about the pool: each has options of its own to explain.
+_OF_THE_POOL = ("gpus", "tickets", "reservations")
+COMMANDS = ("up", "down", "restart", "status", "logs", "check", *_OF_THE_POOL, "reset")
 #: What a state directory may hold; anything else is not ours to touch.
 _KNOWN = frozenset(
     [
@@ -72,20 +80,25 @@ def main(arguments: Sequence[str]) -> NoReturn:
 
 def _main(arguments: list[str]) -> NoReturn:
     command = arguments[0] if arguments else ""
-    if command not in _COMMANDS:
+    if command not in COMMANDS:
         print(_USAGE)
         sys.exit(0 if command in ("", "-h", "--help") else 2)
-    if {"-h", "--help"} & set(arguments):
+    asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)
+    if asks_for_help and command not in _OF_THE_POOL:
         print(_USAGE)
         sys.exit(0)
     wanted = _wanted(_settings_of(arguments))
     places = Places(wanted.state)
+    is_installed = os.geteuid() == 0 and places.labwerk.exists()
+    if asks_for_help and not is_installed:
+        print(_USAGE)
+        sys.exit(0)
     if command == "up":
         _up(wanted, places, arguments)
-    if os.geteuid() == 0 and places.labwerk.exists():
+    if is_installed:
         _hand_over(places, arguments, {})
-    if command == "check":
-        _check_from_nothing(arguments)
+    if command in _LOOKING:
+        _look_from_nothing(command, arguments)
     _nothing_there(command, wanted, as_json="--json" in arguments, yes="--yes" in arguments)
 
 
@@ -165,15 +178,18 @@ def _hand_over(places: Places, arguments: list[str], handed: Mapping[str, str]) 
     os.execve(places.labwerk, [str(places.labwerk), *arguments], variables)
 
 
-def _check_from_nothing(arguments: list[str]) -> NoReturn:
-    """Check with an environment made for it and removed again, as `check` changes nothing."""
-    print("Labwerk is not installed here: `check` makes an environment for itself, a minute.")
+def _look_from_nothing(command: str, arguments: list[str]) -> NoReturn:
+    """Look with an environment made for it and removed again, as looking changes nothing."""
+    print(
+        f"Labwerk is not installed here: `{command}` makes an environment for itself, a minute.",
+        file=sys.stderr,
+    )
     with tempfile.TemporaryDirectory(prefix="labwerk-check-") as folder:
         places = Places(Path(folder))
         if environment.needs_venv_package():
             raise MachineError(
-                f"{environment.choose_interpreter()} lacks the module ensurepip, so the settings "
-                "cannot be checked yet; run `apt-get install python3-venv`, or `up`, which does."
+                f"{environment.choose_interpreter()} lacks the module ensurepip, so nothing "
+                "can be looked at yet; run `apt-get install python3-venv`, or `up`, which does."
             )
         environment.ensure_environment(places, _CHECKOUT, Log(places.up_log))
         variables = {**os.environ, "LABWERK_CHECKOUT": str(_CHECKOUT)}
@@ -191,7 +207,7 @@ def _nothing_there(command: str, wanted: Wanted, *, as_json: bool, yes: bool) ->
     if command == "reset" and wanted.state.is_dir():
         _remove_beginnings(Places(wanted.state), ask=not yes)
     print(f"There is no Labwerk in {wanted.state}; `up` makes it.")
-    sys.exit(1 if command in ("restart", "logs") else 0)
+    sys.exit(1 if command in ("restart", "logs", *_OF_THE_POOL) else 0)
 
 
 def _remove_beginnings(places: Places, *, ask: bool) -> NoReturn:
