@@ -47,7 +47,7 @@ class WaitingHandler(_LineHandler):
             await self.render_template(
                 "labwerk/waiting_now.html",
                 user=user,
-                starting=user.spawner.active,
+                starting=user.spawner.ready or user.spawner.pending == "spawn",
                 view=await self.pages.waiting(user.name),
                 failure=failure_of(user.spawner),
             )

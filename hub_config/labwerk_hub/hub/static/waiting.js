@@ -38,7 +38,8 @@
   };
 
   const entitle = (now) => {
-    document.title = now.dataset.title ? `${now.dataset.title} · ${plain}` : plain;
+    const between = state === "waiting" ? " " : " · ";
+    document.title = now.dataset.title ? now.dataset.title + between + plain : plain;
   };
 
   const show = (now) => {
