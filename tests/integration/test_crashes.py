@@ -27,4 +27,4 @@ def test_nothing_is_held_twice_and_nothing_is_left_however_hub_and_service_die(
         driver.uncut(cards[0], "1g.18gb", 6)
     print(found)
     assert found.wrong == [], str(found)
-    assert found.runs > POINTS, "hardly a session ran: this has tested nothing"
+    assert found.runs >= POINTS, "hardly a session ran: this has tested nothing"

@@ -37,7 +37,7 @@ _TABLE = Path(__file__).parents[2] / "hub_config/labwerk_hub/adapters/mig_geomet
 #: What is started, and how often one is chosen: little room, so that much is refused, too.
 FLAVOURS = {"cut": 3, "cut-half": 4, "cut-rtx": 3, "single": 2}
 #: What a point kills.
-TARGETS = (("hub",), ("hub",), ("service",), ("hub", "service"))
+TARGETS = (("hub",), ("hub",), ("service",), ("service",), ("hub", "service"))
 #: Seconds to wait for a named moment; if none comes, the point is a random one.
 _PATIENCE = 5.0
 #: Seconds until nothing may be left: the longest that a lease is kept for a start, and more.
@@ -142,6 +142,7 @@ class Crashes:
         # Now and then the next one hits while this one's successor is only starting.
         if self._random.random() < 0.8:
             eventually(self.install.hub_answers, 60, "the hub's answer")
+            self.watch.next("start", _PATIENCE)  # people have got going again
 
     # -------------------------------------------------------------- comparison
 
