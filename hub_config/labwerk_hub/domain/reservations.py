@@ -8,6 +8,7 @@ when the grace is over goes back to all. Times are milliseconds since 1970 in UT
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,17 +112,16 @@ def choose(
     They can all be kept together, and beside whatever ``busy`` has in the span. The fullest
     GPUs come first, so that a reservation leaves others whole.
     """
+    on_gpu: defaultdict[str, list[Claim]] = defaultdict(list)
+    for claim in busy:
+        if claim.from_ms < to_ms and claim.until_ms > from_ms:
+            on_gpu[claim.slice.gpu].append(claim)
     found: list[tuple[int, str, list[Slice]]] = []
     for gpu in inventory.gpus:
         profile = profiles.get(gpu.model.name)
         if profile is None or gpu.fault is not None:
             continue
-        here = [
-            claim
-            for claim in busy
-            if claim.slice.gpu == gpu.name and claim.from_ms < to_ms and claim.until_ms > from_ms
-        ]
-        taken = 0
+        here, taken = on_gpu.get(gpu.name, []), 0
         for claim in here:
             taken |= claim.slice.mask
         places = _places(gpu, profile, from_ms, here, taken)
