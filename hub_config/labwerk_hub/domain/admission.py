@@ -277,21 +277,24 @@ def _all_held(flavour: Flavour, pool: Pool) -> Refusal:
     ]
     known = [end for end in ends if end is not None]
     total = pool.total(flavour)
-    if not known:
+    if not known:  # what stands there is not ours, or is promised to others
         return Refusal(
             Reason.NO_SLICE_FREE,
             Message("None of the %(total)s such slices can be had now.", {"total": total}),
         )
     until = from_ms(min(known))
-    return Refusal(
-        Reason.NO_SLICE_FREE,
-        Message(
+    if total == 1:
+        sentence = Message(
+            "The only such slice is in use. It is due back %(until)s at the latest.",
+            {"until": until},
+        )
+    else:
+        sentence = Message(
             "All %(total)s of these slices are in use. "
             "The next one is due back %(until)s at the latest.",
             {"total": total, "until": until},
-        ),
-        until,
-    )
+        )
+    return Refusal(Reason.NO_SLICE_FREE, sentence, until)
 
 
 def _freed_ms(slice_: Slice, pool: Pool) -> int | None:
