@@ -28,7 +28,8 @@ from labwerk_hub.domain.gpu import Gpu
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.terms import SessionRule
-from labwerk_hub.services.ports import Gpus, Policy, WaitingPolicy, Workbench
+from labwerk_hub.services.ports import Gpus
+from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
 from labwerk_hub.settings import DatasetSettings, GpuSettings, Settings, load_settings
 
 SETTINGS_VARIABLE = "LABWERK_SETTINGS"

@@ -25,7 +25,8 @@ from labwerk_hub.domain.texts import Localized
 from labwerk_hub.hub import markup
 from labwerk_hub.hub.context import PageContext, Pages
 from labwerk_hub.services import people
-from labwerk_hub.services.ports import Gpus, SliceUse, Workbench
+from labwerk_hub.services.ports import Gpus, SliceUse
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings, load_settings
 from labwerk_hub.texts import translations
 

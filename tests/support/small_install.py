@@ -16,7 +16,7 @@ from labwerk_hub.domain.people import Identity
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.record import Origin
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings, load_settings
 
 from support.environment import REPOSITORY

@@ -27,7 +27,8 @@ from labwerk_hub.domain.texts import Localized
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import GpuBusyError, GpuFaultError
 from labwerk_hub.services import people, sessions
-from labwerk_hub.services.ports import Policy, SliceUse, WaitingPolicy, Workbench
+from labwerk_hub.services.ports import SliceUse
+from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
 
 from support.simulated import FolderStorage, SimulatedEngine
 

@@ -23,7 +23,7 @@ from labwerk_hub.domain.metering import Usage
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import DatabaseError
-from labwerk_hub.services.ports import PlaceInLine, Wait
+from labwerk_hub.services.tables import PlaceInLine, Wait
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError as SqlError
 from sqlalchemy.exc import IntegrityError

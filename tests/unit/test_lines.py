@@ -13,8 +13,8 @@ from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.services import reservations, sessions, waiting
 from labwerk_hub.services.offers import RefusedError
-from labwerk_hub.services.ports import WaitingPolicy
 from labwerk_hub.services.reconcile import reconcile, settle
+from labwerk_hub.services.workbench import WaitingPolicy
 from support.workbench import MINUTE_MS, NOON, Bench, bench_in, dynamic_gpu, flavour, image
 
 SMALL = Request("small", "base")

@@ -18,8 +18,8 @@ from labwerk_hub.api.metrics import exposition
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.reservations import Wanted, make
+from labwerk_hub.services.workbench import Workbench
 from prometheus_client.parser import text_string_to_metric_families
 from support.small_install import SmallInstall, install
 

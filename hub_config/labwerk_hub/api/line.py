@@ -10,7 +10,7 @@ from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import waiting
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at the list; without anybody in it a look is one short query.

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.errors import DatabaseError, EngineUnreachableError, StorageError
-from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.reconcile import Reconciled, reconcile
+from labwerk_hub.services.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 #: Servers that are stopped at the same time.

@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from labwerk_hub.api.auth import metrics_reader
 from labwerk_hub.api.problems import Problem
 from labwerk_hub.services.metrics import Figures, State, figures
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     code: {"model": Problem} for code in (401, 403, 503)

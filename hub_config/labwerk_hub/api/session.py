@@ -13,7 +13,7 @@ from labwerk_hub.api.auth import PersonName
 from labwerk_hub.api.problems import PROBLEMS
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.services import lifetime, overview
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Language
 
 #: More kernels than a session can have processes; what is said of them must fit a column.

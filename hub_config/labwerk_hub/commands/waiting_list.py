@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from labwerk_hub import formats
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.views import Moment, View
+from labwerk_hub.services.workbench import Workbench
 
 
 class TicketView(View):

@@ -43,7 +43,7 @@ from labwerk_hub.hub.sign_in_handlers import (
     nonce_of,
 )
 from labwerk_hub.services import people
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings
 
 #: A page that answers this does so for a moment: the sign-in is not at fault.

@@ -8,7 +8,7 @@ from labwerk_hub import bootstrap
 from labwerk_hub.hub.authenticator import configure_sign_in
 from labwerk_hub.hub.pages import configure_pages, options_from_form, start_form
 from labwerk_hub.hub.spawner import LabwerkSpawner
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings
 
 SERVICE = "labwerk"

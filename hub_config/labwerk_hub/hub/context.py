@@ -31,8 +31,8 @@ from labwerk_hub.services.board_views import Board
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.pool_sums import PoolSums
-from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.waiting import WaitingView
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings
 
 STATIC_FOLDER = Path(__file__).parent / "static"

@@ -18,7 +18,7 @@ from labwerk_hub.hub.language import LanguageHandler, RequestLanguage
 from labwerk_hub.hub.session_handlers import OffersHandler, StopHandler
 from labwerk_hub.hub.start import options_from_form
 from labwerk_hub.hub.waiting_handlers import LeaveHandler, WaitingHandler
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings
 
 __all__ = ["configure_pages", "options_from_form", "start_form"]

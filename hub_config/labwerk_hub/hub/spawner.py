@@ -34,7 +34,8 @@ from labwerk_hub.hub.readiness import ServerEndedError, wait_until_ready
 from labwerk_hub.hub.stages import Stage, Stages
 from labwerk_hub.services import sessions
 from labwerk_hub.services.offers import RefusedError
-from labwerk_hub.services.ports import ContainerState, Workbench
+from labwerk_hub.services.ports import ContainerState
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import N_, Message, render
 
 _P = ParamSpec("_P")

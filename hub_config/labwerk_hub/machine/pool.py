@@ -16,7 +16,7 @@ from labwerk_hub.machine.helper_gpus import gpus_here
 from labwerk_hub.machine.places import Places
 from labwerk_hub.pool_checks import pool_problems
 from labwerk_hub.services import reservations
-from labwerk_hub.services.ports import Transaction
+from labwerk_hub.services.tables import Transaction
 from labwerk_hub.settings import Settings
 
 

@@ -33,8 +33,8 @@ from labwerk_hub.services.board_views import (
     Span,
 )
 from labwerk_hub.services.pool_sums import PoolSums, PoolTotals
-from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.views import Named
+from labwerk_hub.services.workbench import Workbench
 
 PAGE = 20
 HOURS = (12, 24)

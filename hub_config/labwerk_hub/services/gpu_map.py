@@ -9,8 +9,8 @@ from labwerk_hub.domain.board import Holding, by_gpu, places
 from labwerk_hub.domain.gpu import Gpu
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.reservations import Reservation
-from labwerk_hub.services.ports import Workbench
 from labwerk_hub.services.views import Moment, View
+from labwerk_hub.services.workbench import Workbench
 
 
 class Holder(View):

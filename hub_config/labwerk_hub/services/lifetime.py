@@ -20,7 +20,9 @@ from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.offers import RefusedError, balance_of
 from labwerk_hub.services.pool import pool_of
-from labwerk_hub.services.ports import SliceUse, Transaction, Workbench
+from labwerk_hub.services.ports import SliceUse
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.workbench import Workbench
 
 #: An end that would move by less than this is left where it is.
 _WORTH_MS = 5 * 60_000

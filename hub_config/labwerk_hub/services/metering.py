@@ -5,7 +5,9 @@ from __future__ import annotations
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.ledger import entries_of
 from labwerk_hub.domain.metering import to_ms, usages
-from labwerk_hub.services.ports import SessionContainer, Transaction, Workbench
+from labwerk_hub.services.ports import SessionContainer
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.workbench import Workbench
 
 
 def meter(workbench: Workbench, container: SessionContainer, now_ms: int) -> None:

@@ -12,7 +12,8 @@ from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.reservations import Reservation
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.services.ports import Wait, Workbench
+from labwerk_hub.services.tables import Wait
+from labwerk_hub.services.workbench import Workbench
 
 
 class State(StrEnum):

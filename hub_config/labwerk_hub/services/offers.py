@@ -17,7 +17,8 @@ from labwerk_hub.domain.terms import groups_of
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.pool import pool_of
-from labwerk_hub.services.ports import Transaction, Workbench
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.workbench import Workbench
 
 
 class RefusedError(LabwerkError):

@@ -13,7 +13,7 @@ from labwerk_hub.errors import GpuDriverError, LabwerkError
 from labwerk_hub.services import waiting
 from labwerk_hub.services.offers import balance_of
 from labwerk_hub.services.people import entitlement_of
-from labwerk_hub.services.ports import SliceUse, Workbench
+from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.session_view import (
     EndView,
     SessionView,
@@ -23,6 +23,7 @@ from labwerk_hub.services.session_view import (
     ticket_view,
 )
 from labwerk_hub.services.views import Moment, Named, View
+from labwerk_hub.services.workbench import Workbench
 
 
 class UnknownPersonError(LabwerkError):

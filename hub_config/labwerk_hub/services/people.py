@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labwerk_hub.domain.entitlement import Entitlement, entitlement
 from labwerk_hub.domain.people import Identity, Person, free_name
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 
 
 def remember(workbench: Workbench, identity: Identity) -> Person:

@@ -24,7 +24,8 @@ from labwerk_hub.domain.waiting import (
     fair_order,
     plan,
 )
-from labwerk_hub.services.ports import Transaction, Workbench
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.workbench import Workbench
 
 _DAY_MS = 24 * 3600 * 1000
 #: How far back starts say what is usually asked for, and how long sessions usually last.

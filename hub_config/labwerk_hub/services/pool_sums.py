@@ -10,7 +10,7 @@ from threading import Lock
 
 from labwerk_hub.domain.board import Shape, Sums
 from labwerk_hub.domain.metering import to_ms
-from labwerk_hub.services.ports import Workbench
+from labwerk_hub.services.workbench import Workbench
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import lifetime, metering, sessions, waiting
-from labwerk_hub.services.ports import ContainerState, SessionContainer, Workbench
+from labwerk_hub.services.ports import ContainerState, SessionContainer
+from labwerk_hub.services.workbench import Workbench
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -15,7 +15,8 @@ from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.placement import Claim
 from labwerk_hub.domain.reservations import LONGEST_MS, Reservation, choose, lost, occupied
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services.ports import Transaction, Workbench
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.workbench import Workbench
 
 _FOREVER_MS = 1 << 62
 _INSTITUTION = "institution:"

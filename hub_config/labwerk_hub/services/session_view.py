@@ -11,9 +11,11 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.services import lifetime
-from labwerk_hub.services.ports import SliceUse, Transaction, Workbench
+from labwerk_hub.services.ports import SliceUse
+from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.views import Moment, Named, View
 from labwerk_hub.services.waiting import WaitingView
+from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import render
 
 

@@ -23,7 +23,9 @@ from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, LabwerkError
 from labwerk_hub.services import metering, waiting
 from labwerk_hub.services.offers import RefusedError, balance_of, entitled, new_lease, offers_to
-from labwerk_hub.services.ports import ContainerState, Transaction, Workbench
+from labwerk_hub.services.ports import ContainerState
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 #: Longer than a driver may take to destroy an instance; then somebody else tries again.

@@ -24,7 +24,8 @@ from labwerk_hub.domain.terms import groups_of
 from labwerk_hub.domain.waiting import Ticket, TicketState, Turn
 from labwerk_hub.services.offers import balance_of, new_lease, not_entitled, rules_of
 from labwerk_hub.services.pool import pool_of
-from labwerk_hub.services.ports import PlaceInLine, Transaction, Workbench
+from labwerk_hub.services.tables import PlaceInLine, Transaction
+from labwerk_hub.services.workbench import Workbench
 
 #: Somebody in line is told of another expected start when it differs by as much.
 _NEWS_MS = 60_000

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, upd
 
 from labwerk_hub.adapters.sql.tables import tickets
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.services.ports import PlaceInLine, Wait
+from labwerk_hub.services.tables import PlaceInLine, Wait
 
 
 class SqlTickets:

@@ -1,0 +1,66 @@
+"""Everything services work with, made once in ``bootstrap``, and the values they go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from labwerk_hub.domain.catalogue import Catalogue
+from labwerk_hub.domain.container import Limits
+from labwerk_hub.domain.ledger import period_end, period_of
+from labwerk_hub.domain.metering import Calendar
+from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.services.ports import Engine, Gpus, Storage
+from labwerk_hub.services.tables import Database
+
+
+@dataclass(frozen=True)
+class WaitingPolicy:
+    """How people wait: how long a slice is kept on arrival, when age wins, what "lately" is."""
+
+    enabled: bool = True
+    hold_seconds: int = 300
+    patience_seconds: int = 4 * 3600
+    memory_days: int = 7
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Values of the settings that services go by."""
+
+    zone: ZoneInfo
+    intent_timeout_seconds: int
+    instance: str
+    service_url: str
+    limits: Limits
+    language: str
+    rules: tuple[SessionRule, ...] = ()
+    idle_warning_seconds: int = 600
+    waiting: WaitingPolicy = WaitingPolicy()
+
+    @property
+    def calendar(self) -> Calendar:
+        """Budget periods: calendar months in the site's time zone."""
+        return Calendar(
+            period_of=lambda moment: period_of(moment, self.zone),
+            period_end=lambda moment: period_end(moment, self.zone),
+        )
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything services work with; made once in ``bootstrap``."""
+
+    catalogue: Catalogue
+    policy: Policy
+    database: Database
+    engine: Engine
+    inventory: Gpus
+    storage: Storage
+    clock: Callable[[], datetime]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Workbench:
+        """Itself: JupyterHub's configuration copies what it holds, and there is one bench."""
+        return self
