@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
-from support.browser import PATIENCE, PORTS, choose, keep, page_in, sign_in
+from playwright.sync_api import Browser, Page, expect
+from support.browser import PATIENCE, choose, keep, overheard, page_in, sign_in
 from support.install import Install
 from support.waiting import eventually
 
@@ -53,43 +53,14 @@ def page(browser: Browser, visit: Visit, artifacts: Path) -> Iterator[Page]:
         keep(page, artifacts, f"{visit.language}-last")
 
 
-@pytest.fixture
-def strangers(page: Page) -> list[str]:
-    """Every address the browser asked that is neither the workbench nor its provider."""
-    asked: list[str] = []
-    hosts = "|".join(rf"127\.0\.0\.1:{port}" for port in PORTS)
-    ours = re.compile(rf"^(http|ws)://({hosts})/|^(data|blob|about):")
-
-    def note(request: Request) -> None:
-        if not ours.match(request.url):
-            asked.append(request.url)
-
-    page.on("request", note)
-    return asked
-
-
-@pytest.fixture
-def complaints(page: Page) -> list[str]:
-    """Errors that scripts raised, or wrote to the console."""
-    said: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            said.append(f"{message.text} ({message.location.get('url')})")
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
-
-
 def test_sign_in_start_work_stop_sign_out(
     page: Page,
     visit: Visit,
     labwerk: Install,
     artifacts: Path,
-    strangers: list[str],
-    complaints: list[str],
 ) -> None:
+    heard = overheard(page)
+
     def picture(name: str) -> None:
         keep(page, artifacts, f"{visit.language}-{name}")
 
@@ -126,8 +97,8 @@ def test_sign_in_start_work_stop_sign_out(
     page.goto(f"{labwerk.url}/hub/spawn")
     assert f"{labwerk.url}/hub/spawn" != page.url, "still signed in after signing out"
 
-    assert strangers == [], "the browser was sent to other hosts"
-    assert complaints == [], "scripts complained"
+    assert heard.strangers == [], "the browser was sent to other hosts"
+    assert heard.complaints == [], "scripts complained"
 
 
 def look_at_the_panel(page: Page, visit: Visit) -> None:

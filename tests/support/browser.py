@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from support.environment import variables
 from support.own_network import own_network
@@ -59,6 +60,38 @@ def page_in(browser: Browser, language: str) -> Iterator[Page]:
         yield context.new_page()
     finally:
         context.close()
+
+
+@dataclass
+class Overheard:
+    """What a page did that it should not.
+
+    ``strangers`` are addresses it asked that are neither the workbench's nor its provider's,
+    ``complaints`` errors that scripts raised or wrote to the console.
+    """
+
+    strangers: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+def overheard(page: Page) -> Overheard:
+    """Listen to a page from now on."""
+    heard = Overheard()
+    hosts = "|".join(rf"127\.0\.0\.1:{port}" for port in PORTS)
+    ours = re.compile(rf"^(http|ws)://({hosts})/|^(data|blob|about):")
+
+    def ask(request: Request) -> None:
+        if not ours.match(request.url):
+            heard.strangers.append(request.url)
+
+    def say(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            heard.complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    page.on("request", ask)
+    page.on("console", say)
+    page.on("pageerror", lambda error: heard.complaints.append(str(error)))
+    return heard
 
 
 def sign_in(page: Page, url: str, login: str) -> None:
