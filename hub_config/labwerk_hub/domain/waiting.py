@@ -32,9 +32,9 @@ from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND, Inventory, Slice
 from labwerk_hub.domain.placement import Claim
 
 #: The patience is so many rounds long.
-ROUNDS = 8
+ROUNDS = 48
 #: An institution that used more than its share is at most so many rounds behind the others.
-MOST_ROUNDS_OF_USE = 4
+MOST_ROUNDS_OF_USE = 6
 #: What a session usually uses, where nothing better is known: one GPU-hour.
 USUAL_TICKS = TICKS_PER_GPU_SECOND * 3600
 
