@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from support.books import Books
 from support.install import Install
-from support.person import Person
+from support.person import Person, go_home
 
 
 @pytest.fixture
@@ -18,13 +18,17 @@ def books(labwerk: Install) -> Books:
 
 @pytest.fixture
 def signed_in(labwerk: Install) -> Iterator[Callable[[str], Person]]:
-    """Sign somebody in; whoever still has a server at the end stops it."""
+    """Sign somebody in; at the end everybody leaves the line, then stops what they have."""
     with ExitStack() as stack:
+        people: list[Person] = []
 
         def sign_in(login: str) -> Person:
             person = stack.enter_context(labwerk.person(login))
             person.sign_in()
-            stack.callback(lambda: person.servers() and person.stop())
+            people.append(person)
             return person
 
-        yield sign_in
+        try:
+            yield sign_in
+        finally:
+            go_home(people)

@@ -11,7 +11,7 @@ import pytest
 from support import pages
 from support.books import Books
 from support.install import Install
-from support.person import Person
+from support.person import Person, go_home
 from support.settings import SEATS, STUDENTS
 from support.waiting import eventually
 
@@ -30,15 +30,7 @@ def students(labwerk: Install) -> Iterator[list[Person]]:
         try:
             yield people
         finally:
-            for person in people:
-                _go_home(person)
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(lambda person: person.servers() and person.stop(), people))
-
-
-def _go_home(person: Person) -> None:
-    if person.line_state() == "waiting":
-        person.leave_line()
+            go_home(people)
 
 
 def test_twenty_eight_run_two_wait_in_order_and_the_first_of_them_is_next(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -81,11 +83,13 @@ class Person(HubClient):
         return self.http.get(f"/hub/spawn-pending/{self.name}")
 
     def line_state(self) -> str:
-        """What the waiting room learns when it asks again: waiting, called, starting, gone."""
+        """What the waiting room learns when it asks again: waiting, called, starting, gone.
+
+        Empty for somebody who has signed out.
+        """
         part = pages.soup(self.http.get(f"/hub/labwerk/waiting/{self.name}"))
         told = part.select_one("[data-state]")
-        assert told, part
-        return str(told["data-state"])
+        return str(told["data-state"]) if told else ""
 
     def leave_line(self) -> None:
         """The button in the waiting room."""
@@ -117,3 +121,18 @@ class Person(HubClient):
     def ask(self, change: str) -> httpx.Response:
         """The panel's buttons: ``extend`` or ``still-working``."""
         return self.server("POST", f"labwerk/api/session/{change}", params={"lang": "en"})
+
+
+def go_home(people: Sequence[Person]) -> None:
+    """All of them leave the line, and only then stop what they have: it is nobody's turn."""
+    known = [person for person in people if person.name]
+    for person in known:
+        if person.line_state() in {"waiting", "called"}:
+            person.leave_line()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(_stop_if_running, known))
+
+
+def _stop_if_running(person: Person) -> None:
+    if person.servers():
+        person.stop()
