@@ -164,7 +164,7 @@ class RandomPool:
         if places := list(self._boards[name].instances):
             place_ = self.chance.choice(places)
             self._boards[name].lose(place_)
-            self._foreign.discard(self._slice(name, place_))
+            self._without_strangers({self._slice(name, place_)})
             if self.chance.random() < 0.5:
                 self._recover()
 
@@ -174,7 +174,7 @@ class RandomPool:
         board = self._boards[name]
         board.alive = not board.alive
         board.reset()
-        self._foreign = {slice_ for slice_ in self._foreign if slice_.gpu != name}
+        self._without_strangers({slice_ for slice_ in self._foreign if slice_.gpu == name})
         fault = None if board.alive else "has fallen off the bus"
         self._gpus[name] = replace(self._gpus[name], fault=fault)
         self._inventory = Inventory(tuple(self._gpus.values()))
@@ -195,6 +195,11 @@ class RandomPool:
             self._boards[name].make((slice_.profile, slice_.start))
             self._foreign.add(slice_)
             self._held.add(slice_)
+
+    def _without_strangers(self, gone: set[Slice]) -> None:
+        """Of what is no lease the driver is asked each time: it knows at once what is gone."""
+        self._held -= gone & self._foreign
+        self._foreign -= gone
 
     # What the hub does
 
