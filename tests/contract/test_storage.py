@@ -1,0 +1,135 @@
+"""What every storage must do for the services (the port ``Storage``).
+
+The real one's owners, modes and mounts are tested with the root helper (unit tests).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from labwerk_hub.adapters.storage import HelperStorage
+from labwerk_hub.bootstrap import catalogue
+from labwerk_hub.domain.catalogue import Dataset
+from labwerk_hub.domain.people import Person
+from labwerk_hub.errors import StorageError
+from labwerk_hub.machine import mounts
+from labwerk_hub.machine.accounts import ensure_folders
+from labwerk_hub.machine.helper import open_server
+from labwerk_hub.machine.places import Places
+from labwerk_hub.services.ports import Storage
+from labwerk_hub.settings import Settings, load_settings
+from support.settings import SHIPPED
+from support.simulated import FolderStorage
+
+SESSION = "lw-0123456789ab"
+ANNA = Person(
+    issuer="https://login.example",
+    subject="1",
+    institution="thr",
+    display_name="Anna Müller",
+    email=None,
+    locale="de",
+    groups=frozenset(),
+    roles=frozenset(),
+    name="thr--anna-mueller",
+    uid=200_000,
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The shipped settings with a state folder of the test's own, and `nobody` as user."""
+    shipped = load_settings(SHIPPED)
+    machine = shipped.machine.model_copy(update={"state": tmp_path / "state", "user": "nobody"})
+    return shipped.model_copy(update={"machine": machine})
+
+
+@pytest.fixture
+def datasets(settings: Settings) -> tuple[Dataset, ...]:
+    return catalogue(settings).datasets
+
+
+@pytest.fixture(params=["helper", "folders"])
+def storage(
+    request: pytest.FixtureRequest,
+    settings: Settings,
+    datasets: tuple[Dataset, ...],
+    tmp_path: Path,
+) -> Iterator[Storage]:
+    if request.param == "folders":
+        yield FolderStorage(tmp_path, [p.name for p in settings.projects], datasets)
+        return
+    if os.geteuid() != 0:
+        pytest.skip("mounts and owners need root")
+    places = Places(settings.machine.state)
+    places.state.mkdir()
+    ensure_folders("nobody", places)
+    with open_server(settings) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield HelperStorage(places.state)
+        server.shutdown()
+    mounts.unmount_all(places.data)
+
+
+def test_a_home_is_made_once_and_what_is_in_it_stays(storage: Storage) -> None:
+    home = Path(storage.prepare_home(ANNA))
+    (home / "mine.txt").write_text("kept")
+    assert Path(storage.prepare_home(ANNA)) == home
+    assert (home / "mine.txt").read_text() == "kept"
+
+
+def test_everybody_has_a_home_of_their_own(storage: Storage) -> None:
+    ben = replace(ANNA, name="thr--ben", uid=200_001)
+    assert storage.prepare_home(ANNA) != storage.prepare_home(ben)
+
+
+def test_a_project_of_the_settings_has_a_folder_and_no_other_has(storage: Storage) -> None:
+    folder = Path(storage.prepare_project("rotor"))
+    assert folder.is_dir()
+    assert storage.prepare_project("rotor") == str(folder)
+    with pytest.raises(StorageError, match="no project 'secret'"):
+        storage.prepare_project("secret")
+
+
+def test_a_session_sees_just_its_datasets_with_their_files(
+    storage: Storage, datasets: tuple[Dataset, ...]
+) -> None:
+    first, *others = datasets
+    top = Path(storage.open_data(SESSION, [first]))
+    folder = top / first.institution / first.name / first.version
+    assert {file.name for file in folder.iterdir()} == {file.name for file in first.files}
+    for file in first.files:
+        assert (folder / file.name).stat().st_size == file.size
+    assert others
+    assert not any((top / d.institution / d.name / d.version).exists() for d in others)
+
+
+def test_a_session_without_datasets_has_a_folder_all_the_same(storage: Storage) -> None:
+    assert list(Path(storage.open_data(SESSION, [])).iterdir()) == []
+
+
+def test_opening_and_closing_can_be_repeated(
+    storage: Storage, datasets: tuple[Dataset, ...]
+) -> None:
+    storage.close_data(SESSION)
+    top = storage.open_data(SESSION, datasets)
+    assert storage.open_data(SESSION, datasets) == top
+    storage.close_data(SESSION)
+    assert not Path(top).exists()
+    storage.close_data(SESSION)
+
+
+def test_a_dataset_that_there_is_not_is_refused_and_nothing_is_opened(
+    storage: Storage, datasets: tuple[Dataset, ...]
+) -> None:
+    top = Path(storage.open_data(SESSION, []))
+    storage.close_data(SESSION)
+    unknown = replace(datasets[0], version="9")
+    with pytest.raises(StorageError, match=f"no dataset {unknown.id} 9"):
+        storage.open_data(SESSION, [*datasets, unknown])
+    assert not top.exists()
