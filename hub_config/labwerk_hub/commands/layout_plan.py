@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from labwerk_hub.adapters.declared import models, placed
 from labwerk_hub.domain.catalogue import Flavour
 from labwerk_hub.domain.gpu import WHOLE, Inventory, Model, illegal
 from labwerk_hub.domain.layouts import Yield, arrangements, gives, maximal
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.errors import GpuDriverError, LabwerkError
 from labwerk_hub.services.ports import Gpus
 
 
@@ -83,6 +84,9 @@ def _models(gpus: Gpus, asked: Asked) -> list[tuple[Model, int]]:
                 f"--model {asked.model}: is no model of the geometry table; "
                 f"there are {', '.join(models())}."
             )
+        with suppress(GpuDriverError):  # a plan needs no driver
+            in_pool = sum(gpu.model.name == asked.model for gpu in gpus.read().gpus)
+            return [(models()[asked.model], in_pool)]
         return [(models()[asked.model], 0)]
     inventory = gpus.read(fresh=True)
     if asked.gpu is not None:

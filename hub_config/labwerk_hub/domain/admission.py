@@ -84,7 +84,9 @@ class Offer:
     ``ticks_per_second``: what the slice that would be handed out costs, or the cheapest
     where none is free. ``lasts_seconds`` is how long what is left of the budget pays for
     it (None: it costs nothing). A session first ends after ``usual_seconds`` and lasts
-    ``longest_seconds`` at most. Who ``may_wait`` for it stands behind ``before`` others.
+    ``longest_seconds`` at most; ``promised_from`` is when it must have ended because the
+    slice is promised to others, where that is what bounds it. Who ``may_wait`` for it stands
+    behind ``before`` others.
     """
 
     flavour: Flavour
@@ -100,6 +102,7 @@ class Offer:
     longest_seconds: int
     refusal: Refusal | None
     slice: Slice | None = None
+    promised_from: datetime | None = None
     may_wait: bool = False
     before: int = 0
     expected: datetime | None = None
@@ -141,6 +144,7 @@ class _Terms:
     longest_seconds: int
     refusal: Refusal | None
     placement: Placement | None
+    promised_from: datetime | None
     may_wait: bool
     before: int
 
@@ -154,8 +158,11 @@ def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _
     bounds = [lasting.longest_seconds]
     if lasts is not None:
         bounds.append(lasts)
+    promised = None
     if placement is not None and placement.until_ms is not None:
-        bounds.append((placement.until_ms - pool.now_ms) // 1000)
+        open_for = (placement.until_ms - pool.now_ms) // 1000
+        promised = from_ms(placement.until_ms) if open_for < min(bounds) else None
+        bounds.append(open_for)
     longest = max(0, min(bounds))
     refusal = _refusal(flavour, pool, bool(gpus), placement, lasts, longest)
     waits = refusal is not None and refusal.reason in _PASSING
@@ -172,6 +179,7 @@ def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _
         longest_seconds=longest,
         refusal=refusal,
         placement=placement,
+        promised_from=promised,
         may_wait=waits and rules.waiting,
         before=len(pool.waiting_for(flavour)) if waits else 0,
     )
@@ -198,6 +206,7 @@ def _offer(terms: _Terms, image: Image) -> Offer:
         longest_seconds=terms.longest_seconds,
         refusal=refusal,
         slice=terms.placement.slice if terms.placement else None,
+        promised_from=terms.promised_from,
         may_wait=terms.may_wait and image.tag is not None,
         before=terms.before,
     )
