@@ -258,7 +258,7 @@ class LabwerkSpawner(DockerSpawner):
             render(sentence, spoken),
             reason=error.code,
             log_message=error.message,
-            status_code=503,
+            status_code=202,  # accepted, and not done yet: what the waiting room answers with
         )
 
     def _unable(self, error: LabwerkError, spoken: str) -> SpawnException:
