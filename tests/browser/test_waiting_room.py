@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from support.books import Books
 from support.browser import PATIENCE, SHELL, choose, keep, overheard, page_in, sign_in
 from support.install import Install
-from support.person import Person
+from support.person import Person, go_home
 from support.waiting import eventually
 
 
@@ -55,19 +55,17 @@ def test_the_waiting_room_becomes_the_lab_when_the_first_stops(
     expect.set_options(timeout=PATIENCE)
     with (
         labwerk.person("camille") as camille,
+        labwerk.person(wait.login) as same,  # cleans up behind the browser
         page_in(browser, wait.browser_language) as page,
     ):
         camille.sign_in()
-        camille.start("single")
+        same.sign_in()
         try:
+            camille.start("single")
             _wait_until_it_is_the_lab(page, wait, camille, labwerk, artifacts)
             _look_at_the_board_as_an_operator(browser, wait, labwerk, artifacts)
         finally:
-            if camille.servers():
-                camille.stop()
-        page.goto(f"{labwerk.url}/hub/home")
-        page.locator("#stop").click()
-        page.wait_for_selector("#start")
+            go_home([camille, same])
     eventually(lambda: not Books(labwerk).unended(), 60, "the end of all sessions")
 
 
