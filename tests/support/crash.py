@@ -40,6 +40,8 @@ FLAVOURS = {"cut": 3, "cut-half": 4, "cut-rtx": 3, "single": 2}
 TARGETS = (("hub",), ("hub",), ("service",), ("service",), ("hub", "service"))
 #: Seconds to wait for a named moment; if none comes, the point is a random one.
 _PATIENCE = 5.0
+#: Seconds between two questions of a person's: the hub is to be killed, not to be flooded.
+_AGAIN = 1.0
 #: Seconds until nothing may be left: the longest that a lease is kept for a start, and more.
 _DRAINED_WITHIN = 150.0
 Moment = Callable[["Crashes", random.Random], None]
@@ -83,9 +85,10 @@ class Crashes:
         self._began = 0.0
         self._foreign: list[Instance] = []
 
-    def run(self, logins: Sequence[str], points: int) -> Findings:
-        """Let these people come and go over so many points, then compare."""
+    def run(self, logins: Sequence[str], points: int, seconds: float = float("inf")) -> Findings:
+        """Let these people come and go over so many points (or seconds), then compare."""
         self._began = time.time()
+        ends = time.monotonic() + seconds
         self._foreign = self.driver.instances()
         with ExitStack() as stack:
             self.watch = stack.enter_context(watching(self.engine))
@@ -93,7 +96,7 @@ class Crashes:
             for person in people:
                 person.sign_in()
             with self._coming_and_going(people):
-                for _ in range(points):
+                while self.found.points.total() < points and time.monotonic() < ends:
                     self._point()
                     self._compare()
             self._drain(people)
@@ -275,9 +278,9 @@ def _live(person: Person, chance: random.Random, over: threading.Event) -> None:
             person.http.post(url, json=choice, headers=person.hub_headers())
             over.wait(chance.choice([0.0, chance.uniform(0.0, 1.0), chance.uniform(1.0, 6.0)]))
             while not _gone_home(person) and not over.is_set():
-                over.wait(0.3)
+                over.wait(_AGAIN)
         except httpx.HTTPError:  # the hub is away
-            over.wait(0.3)
+            over.wait(_AGAIN)
         over.wait(chance.uniform(0.0, 0.5))
 
 
