@@ -105,23 +105,33 @@ class Bookings:
         for found, at in self._known.pop(slice_.gpu, ()):
             del found[at]
 
-    def earliest(self, flavour: str, wanted_ms: int) -> tuple[int, Slice] | None:
-        """When and where ``flavour`` is free first, for ``wanted_ms``; None if never."""
+    def earliest(self, flavour: str, wanted_ms: int, from_ms: int = 0) -> tuple[int, Slice] | None:
+        """When and where ``flavour`` is free first, for ``wanted_ms``; None if never.
+
+        Not before ``from_ms``, nor before now.
+        """
+        if from_ms > self._now_ms:
+            later = (
+                self._earliest_on(at, gpu, on_it, wanted_ms, from_ms)
+                for at, (gpu, on_it) in enumerate(self._pool.places(flavour))
+            )
+            return _place_of(min(later, default=None))
         found = self._found.setdefault((flavour, wanted_ms), {})
         places = self._pool.places(flavour)
         if len(found) < len(places):
             for at, (gpu, on_it) in enumerate(places):
                 if at not in found:
-                    found[at] = self._earliest_on(at, gpu, on_it, wanted_ms)
+                    found[at] = self._earliest_on(at, gpu, on_it, wanted_ms, self._now_ms)
                     self._known[gpu.name].append((found, at))
-        best = min(found.values(), default=None)
-        return (best[0], best[3]) if best and best[0] < NEVER_MS else None
+        return _place_of(min(found.values(), default=None))
 
-    def _earliest_on(self, at: int, gpu: Gpu, places: Sequence[_Place], wanted_ms: int) -> _Found:
+    def _earliest_on(
+        self, at: int, gpu: Gpu, places: Sequence[_Place], wanted_ms: int, since_ms: int
+    ) -> _Found:
         bookings = sorted(self._on[gpu.name])
         best_ms, best = NEVER_MS, places[0].slice
         gaps = [
-            (_gap(bookings, place.mask, self._now_ms, wanted_ms), number)
+            (_gap(bookings, place.mask, since_ms, wanted_ms), number)
             for number, place in enumerate(places)
         ]
         for from_ms, number in sorted(gaps):
@@ -151,6 +161,10 @@ class Bookings:
             later_ms = min(booking.until_ms for booking in near)
             from_ms = _gap(bookings, place.mask, later_ms, wanted_ms)
         return from_ms
+
+
+def _place_of(found: _Found | None) -> tuple[int, Slice] | None:
+    return (found[0], found[3]) if found and found[0] < NEVER_MS else None
 
 
 def _gap(bookings: Sequence[_Booking], mask: int, from_ms: int, wanted_ms: int) -> int:

@@ -1,9 +1,9 @@
 """Tickets: who waits, in which order, and what each of them gets when.
 
 **The order.** A ticket is ordered by the moment it was taken plus a handicap between nothing
-and the patience. The handicap counts rounds, an eighth of the patience each: one for every
-usual session (weighted by share) that the institution used lately beyond the one among those
-waiting that used least, four at most; and one for each of its own tickets taken earlier. So
+and the patience. The handicap counts rounds, a 48th of the patience each: one for every usual
+session (by share) that the institution used lately beyond the one among those waiting that
+used least, six at most; and one (by share) for each of its own tickets taken earlier. So
 whoever used less of its share goes first, institutions that wait together take turns in
 proportion to their shares, and a hundred tickets of one do not block the first of another.
 As the handicap never exceeds the patience, a ticket that was taken a patience earlier than
@@ -14,7 +14,9 @@ the multifactor priority of batch schedulers such as Slurm.
 **The plan.** Conservative backfilling (Mu'alem, Feitelson: IEEE TPDS 12(6), 2001): in that
 order each ticket books the place (gpu, profile, start) that is free earliest, beside all that
 was booked before it. A later ticket may go first where it is sure to be over in time, so it
-never delays an earlier one. Times are milliseconds since 1970 in UTC.
+never delays an earlier one. Expected starts come from the same walk over what is likely, in
+several futures, with those who are likely to come meanwhile (:func:`lines`). Times are
+milliseconds since 1970 in UTC.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from statistics import median
 
 from labwerk_hub.domain.booking import NEVER_MS as NEVER_MS
 from labwerk_hub.domain.booking import Bookings, Pool
-from labwerk_hub.domain.expectation import likely_stay
+from labwerk_hub.domain.expectation import History, likely_stay
 from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND, Inventory, Slice
 from labwerk_hub.domain.placement import Claim
 
@@ -155,6 +157,34 @@ def _shares(waiting: Iterable[str], weights: Mapping[str, float]) -> dict[str, f
     }
 
 
+def lines(
+    waiting: Sequence[Ticket],
+    history: History,
+    used: Mapping[str, float],
+    weights: Mapping[str, float],
+    now_ms: int,
+    patience_ms: int,
+    *,
+    usual_ticks: float = USUAL_TICKS,
+) -> list[list[Ticket]]:
+    """The fair order in several futures: with whoever came on a past day in the same hours.
+
+    For :func:`plan`: some who come later will be served earlier.
+    """
+    found = []
+    for day in history.comers(now_ms):
+        comers = [
+            Ticket(str(n), "", p.institution, p.flavour, "", "", TicketState.WAITING, p.started_ms)
+            for n, p in enumerate(day)
+        ]
+        then_ms = comers[-1].taken_ms  # nobody's clock is ahead of it
+        everybody = (*waiting, *comers)
+        found.append(
+            fair_order(everybody, used, weights, then_ms, patience_ms, usual_ticks=usual_ticks)
+        )
+    return found
+
+
 def plan(
     ordered: Sequence[Ticket],
     inventory: Inventory,
@@ -165,6 +195,7 @@ def plan(
     session_ms: Mapping[str, int],
     *,
     durations_ms: Mapping[str, Sequence[int]] | None = None,
+    futures: Sequence[Sequence[Ticket]] = (),
 ) -> list[Turn]:
     """Who of ``ordered`` gets what and when, in the same order.
 
@@ -173,7 +204,8 @@ def plan(
     ``occupied`` is all that stands on the GPUs now, with ``booking.NEVER_MS`` where no end is
     known. A lease that is over but still there is taken to be gone just after now.
     ``durations_ms`` (flavour → durations of past sessions) says how long those who
-    are served first are likely to stay; without them, as long as they may.
+    are served first are likely to stay; without them, as long as they may. ``futures`` are the
+    orders with those who may yet come (:func:`lines`); without them, nobody does.
     """
     pool = Pool(inventory, profiles_of)
     compete = pool.rivals({ticket.flavour for ticket in ordered})
@@ -182,7 +214,9 @@ def plan(
         certain.book(claim.slice, claim.from_ms, claim.until_ms)
     for holding in occupied:
         certain.book(holding.slice, now_ms, max(holding.ends_ms, now_ms + 1))
-    expected = _expected(ordered, pool, occupied, claims, now_ms, session_ms, durations_ms or {})
+    expected = _expected(
+        ordered, pool, occupied, claims, now_ms, session_ms, durations_ms or {}, futures
+    )
     ahead: Counter[str] = Counter()
     turns = []
     for place, ticket in enumerate(ordered, start=1):
@@ -208,9 +242,10 @@ def _expected(
     now_ms: int,
     session_ms: Mapping[str, int],
     durations_ms: Mapping[str, Sequence[int]],
+    futures: Sequence[Sequence[Ticket]],
 ) -> list[int]:
     """The middle one of each ticket's starts in several equally likely futures."""
-    starts: list[list[int]] = [[] for _ in ordered]
+    starts: dict[str, list[int]] = {ticket.id: [] for ticket in ordered}
     lasted = {flavour: sorted(found) for flavour, found in durations_ms.items()}
     for future in range(max((len(holding.futures) for holding in occupied), default=0) or 1):
         likely = Bookings(pool, now_ms)
@@ -219,11 +254,17 @@ def _expected(
         for holding in occupied:
             ends_ms = holding.futures[future] if holding.futures else holding.likely_ms
             likely.book(holding.slice, now_ms, max(ends_ms, now_ms + 1))
-        for number, ticket in enumerate(ordered):
+        line = futures[future % len(futures)] if futures else ordered
+        left = len(ordered)
+        for number, ticket in enumerate(line):
+            if not left:
+                break  # whoever comes behind the last of those who wait
             lasts = session_ms.get(ticket.flavour, 0)
-            found = likely.earliest(ticket.flavour, lasts)
+            found = likely.earliest(ticket.flavour, lasts, ticket.taken_ms)
             if found is not None:
                 stays = likely_stay(lasted.get(ticket.flavour, ()), number, future)
                 likely.book(found[1], found[0], found[0] + min(lasts, stays or lasts))
-            starts[number].append(found[0] if found else NEVER_MS)
-    return [int(median(found)) for found in starts]
+            if ticket.id in starts:
+                left -= 1
+                starts[ticket.id].append(found[0] if found else NEVER_MS)
+    return [int(median(starts[ticket.id])) for ticket in ordered]
