@@ -47,7 +47,7 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def driver() -> Driver:
+def driver(engine: Engine) -> Driver:  # noqa: ARG001  (outside its sandbox it is not ours)
     """The machine's stand-in for NVIDIA's driver; it has no cards without ``cards``."""
     shutil.rmtree(RUN / "driver", ignore_errors=True)  # another run's
     return Driver(RUN / "driver").build()
