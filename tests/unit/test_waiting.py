@@ -1,15 +1,17 @@
 """The waiting list: fair between institutions, never starving, its plan kept to."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from labwerk_hub.adapters.declared import declared_gpu, models
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice, illegal, shared_model
 from labwerk_hub.domain.placement import Claim, place
 from labwerk_hub.domain.waiting import (
     MOST_ROUNDS_OF_USE,
+    NEVER_MS,
     ROUNDS,
     USUAL_TICKS,
     Occupied,
@@ -81,12 +83,12 @@ def _order(
 
 @given(_tickets(), _used, _weights, st.randoms())
 def test_everybody_keeps_exactly_one_place_however_the_list_was_read(
-    tickets: list[Ticket], used: dict[str, float], weights: dict[str, float], chance: object
+    tickets: list[Ticket], used: dict[str, float], weights: dict[str, float], chance: random.Random
 ) -> None:
     ordered = _order(tickets, used, weights)
     assert sorted(ordered, key=lambda t: t.id) == sorted(tickets, key=lambda t: t.id)
     shuffled = list(tickets)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled)
     assert _order(shuffled, used, weights) == ordered
 
 
@@ -172,7 +174,7 @@ def test_a_ticket_from_a_clock_that_was_ahead_counts_as_taken_now() -> None:
 
 
 def _site(*gpus: str) -> Inventory:
-    kinds = {
+    kinds: dict[str, Callable[[str], Gpu]] = {
         "dynamic": lambda name: Gpu(name, models()[H100], simulated=True, dynamic=True),
         "a100": lambda name: Gpu(name, models()[A100], simulated=True, dynamic=True),
         "fixed": lambda name: declared_gpu(
@@ -216,7 +218,7 @@ def _situations(
             held.append(found.slice)
             likely = draw(st.integers(NOW, max(NOW, ends)))
             occupied.append(Occupied(found.slice, ends, min(likely, ends)))
-    claims = []
+    claims: list[Claim] = []
     for flavour in draw(st.lists(st.sampled_from(list(SESSION)), max_size=2)):
         found = place(inventory, FLAVOURS[flavour], [claim.slice for claim in claims])
         if found is not None:
@@ -304,3 +306,89 @@ def test_who_is_called_can_be_placed_beside_everything_that_is_held(
         if turn.slice is not None and turn.from_ms is not None and turn.from_ms <= NOW:
             assert place(inventory, FLAVOURS[turn.ticket.flavour], held, claims=claims, now_ms=NOW)
             held.append(turn.slice)
+
+
+def _held(gpu: str, profile: str, start: int, ends_ms: int) -> Occupied:
+    size = models()[H100].profile(profile).size
+    return Occupied(Slice(gpu, profile, start, size), ends_ms, ends_ms)
+
+
+def test_a_small_ticket_may_go_before_a_big_one_only_where_it_is_over_in_time() -> None:
+    inventory = _site("dynamic")
+    held = [_held("dynamic-0", "3g.40gb", 4, NOW + 3 * HOUR)]
+    whole = _ticket(0, "a", NOW, "whole")
+    short = _ticket(1, "b", NOW, "media")  # 2 hours: over before the whole GPU is free
+    long = _ticket(2, "b", NOW, "small")  # 4 hours: would outlast that
+    turns = _plan(inventory, [whole, short, long], held)
+    assert [turn.from_ms for turn in turns] == [NOW + 3 * HOUR, NOW, NOW + 9 * HOUR]
+
+
+def test_a_reservation_is_not_outlasted() -> None:
+    claim = Claim(Slice("dynamic-0", "7g.80gb", 0, 8), NOW + 3 * HOUR, NOW + 5 * HOUR)
+    turns = _plan(
+        _site("dynamic"), [_ticket(0, "a", NOW), _ticket(1, "a", NOW, "media")], claims=[claim]
+    )
+    assert [turn.from_ms for turn in turns] == [NOW + 5 * HOUR, NOW]
+
+
+def test_a_profile_that_fits_once_on_a_gpu_waits_although_units_are_free() -> None:
+    held = [_held("dynamic-0", "1g.10gb+me", 0, NOW + HOUR)]
+    turns = _plan(_site("dynamic"), [_ticket(0, "a", NOW, "media")], held)
+    assert turns[0].from_ms == NOW + HOUR
+
+
+def test_the_sharers_of_a_gpu_are_as_many_as_its_shares() -> None:
+    tickets = [_ticket(n, "a", NOW, "share") for n in range(5)]
+    turns = _plan(_site("shared"), tickets)
+    assert [turn.from_ms for turn in turns] == [NOW, NOW, NOW, NOW, NOW + 2 * HOUR]
+
+
+def test_a_lease_that_is_over_but_still_there_keeps_its_slice() -> None:
+    held = [_held("dynamic-0", "7g.80gb", 0, NOW - HOUR)]
+    (turn,) = _plan(_site("dynamic"), [_ticket(0, "a", NOW)], held)
+    assert turn.from_ms == NOW + 1
+
+
+def test_what_never_ends_is_not_waited_for() -> None:
+    held = [_held("dynamic-0", "1g.10gb", 0, NEVER_MS)]
+    small, whole = _plan(
+        _site("dynamic"), [_ticket(0, "a", NOW), _ticket(1, "a", NOW, "whole")], held
+    )
+    assert small.from_ms == NOW
+    assert (whole.slice, whole.from_ms, whole.expected_ms, whole.claim) == (None,) * 4
+
+
+def test_only_tickets_that_compete_count_as_before() -> None:
+    kinds = ["small", "share", "whole", "nowhere", "share", "small"]
+    tickets = [_ticket(n, "a", NOW, kind) for n, kind in enumerate(kinds)]
+    turns = _plan(_site("dynamic", "shared"), tickets)
+    assert [turn.before for turn in turns] == [0, 0, 1, 0, 1, 2]
+    assert [turn.place for turn in turns] == [1, 2, 3, 4, 5, 6]
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=20, deadline=None)
+def test_a_whole_gpu_comes_within_the_longest_lease_although_small_ones_keep_coming(
+    chance: random.Random,
+) -> None:
+    """Small ones come every few minutes for a day, in line and beside it."""
+    inventory, longest = _site("dynamic", "dynamic"), SESSION["small"]
+    leases: dict[Slice, int] = {}
+    waiting: list[Ticket] = []
+    now, called = NOW, None
+    for number in range(300):
+        now += chance.randint(1, 10) * MINUTE
+        leases = {slice_: ends for slice_, ends in leases.items() if ends > now}
+        flavour = "small" if number != 60 else "whole"
+        waiting.append(_ticket(number, chance.choice("abc"), now, flavour))
+        ordered = fair_order(waiting, {}, {"a": 3.0, "b": 2.0, "c": 1.0}, now, PATIENCE)
+        held = [Occupied(slice_, ends, ends) for slice_, ends in leases.items()]
+        for turn in plan(ordered, inventory, FLAVOURS, held, [], now, SESSION):
+            if turn.slice is not None and turn.from_ms is not None and turn.from_ms <= now:
+                waiting.remove(turn.ticket)
+                leases[turn.slice] = now + chance.randint(1, longest)
+                if turn.ticket.flavour == "whole":
+                    called = now - turn.ticket.taken_ms
+    assert called is not None
+    # Those whose turn is before its own may hold the GPU once more, for a lease each.
+    assert called <= longest + PATIENCE
