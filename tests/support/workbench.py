@@ -24,9 +24,9 @@ from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Identity, Institution
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.domain.waiting import Ticket
+from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError
-from labwerk_hub.services import people, sessions
+from labwerk_hub.services import people, sessions, waiting
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
 
@@ -230,10 +230,29 @@ class Bench:
         with self.workbench.database.reading() as tx:
             return tx.tickets.open_of(person)
 
-    def last_ticket(self, person: str) -> Ticket | None:
-        """The person's ticket that ended last."""
+    def open_ticket(self, person: str) -> Ticket:
+        """The same, where there must be one."""
+        found = self.ticket(person)
+        assert found is not None, f"{person} is not in line"
+        return found
+
+    def how_it_ended(self, person: str) -> TicketState:
+        """What became of the person's last ticket, none of which is open."""
+        assert self.ticket(person) is None, f"{person} is still in line"
         with self.workbench.database.reading() as tx:
-            return tx.tickets.last_ended_of(person)
+            found = tx.tickets.last_ended_of(person)
+        assert found is not None, f"{person} never was in line"
+        return found.state
+
+    def advance(self) -> list[str]:
+        """Have the service advance the line; those who are called and have not started yet."""
+        return [ticket.person for ticket in waiting.advance(self.workbench)]
+
+    def view(self, person: str) -> waiting.WaitingView:
+        """What the person in line is shown."""
+        found = waiting.view_of(self.workbench, person)
+        assert found is not None, f"{person} is not in line"
+        return found
 
     def outcomes(self) -> dict[str, int]:
         """The counters of starts."""

@@ -56,6 +56,12 @@ def test_an_idle_time_shorter_than_the_warning_warns_at_once_and_for_as_long() -
     assert _at(shown, 10, idle_seconds=60).stop is True
 
 
+def test_even_without_a_time_between_them_the_warning_comes_before_the_stop() -> None:
+    quiet = _quiet_at(60)
+    assert idle(quiet, IDLE_S, 0, 60 * MINUTE) == Idle(0, 60 * MINUTE, warning=True, stop=False)
+    assert idle(warned(quiet, 60 * MINUTE), IDLE_S, 0, 60 * MINUTE).stop
+
+
 def test_without_a_rule_nothing_is_idle() -> None:
     assert _at(warned(QUIET, 0), 64, idle_seconds=0) == Idle(None, None, False, False)
 
