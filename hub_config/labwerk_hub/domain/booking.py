@@ -99,7 +99,10 @@ class Bookings:
         self._known: defaultdict[str, list[tuple[dict[int, _Found], int]]] = defaultdict(list)
 
     def book(self, slice_: Slice, from_ms: int, until_ms: int) -> None:
-        """Nothing else is placed on ``slice_`` between these times."""
+        """Nothing else is placed on ``slice_`` between these times.
+
+        A lease may run on units that are promised to it: what is held is booked first.
+        """
         if until_ms > max(from_ms, self._now_ms):
             self._on[slice_.gpu].append(_Booking(from_ms, until_ms, slice_.mask, slice_))
         for found, at in self._known.pop(slice_.gpu, ()):
@@ -128,7 +131,8 @@ class Bookings:
     def _earliest_on(
         self, at: int, gpu: Gpu, places: Sequence[_Place], wanted_ms: int, since_ms: int
     ) -> _Found:
-        bookings = sorted(self._on[gpu.name])
+        on_it = self._on[gpu.name]
+        bookings = sorted(on_it)
         best_ms, best = NEVER_MS, places[0].slice
         gaps = [
             (_gap(bookings, place.mask, since_ms, wanted_ms), number)
@@ -137,10 +141,10 @@ class Bookings:
         for from_ms, number in sorted(gaps):
             if from_ms >= best_ms:
                 break
-            legal_ms = self._legal_gap(gpu, bookings, places[number], from_ms, wanted_ms)
+            legal_ms = self._legal_gap(gpu, on_it, places[number], from_ms, wanted_ms)
             if legal_ms < best_ms:
                 best_ms, best = legal_ms, places[number].slice
-        taken = _union(slice_.mask for slice_ in _standing(bookings, best_ms))
+        taken = _union(slice_.mask for slice_ in _standing(on_it, best_ms))
         return best_ms, gpu.model.units - taken.bit_count(), at, best
 
     def _legal_gap(
@@ -156,11 +160,18 @@ class Bookings:
             near = [b for b in bookings if b.from_ms < from_ms + wanted_ms and b.until_ms > from_ms]
             # What stands there becomes more only when something begins.
             moments = {from_ms, *(b.from_ms for b in near if b.from_ms > from_ms)}
-            if all(self._pool.may_stand(gpu, _standing(near, t), place.slice) for t in moments):
+            if all(self._may_stand(gpu, near, t, place.slice) for t in moments):
                 break
             later_ms = min(booking.until_ms for booking in near)
-            from_ms = _gap(bookings, place.mask, later_ms, wanted_ms)
+            from_ms = _gap(sorted(bookings), place.mask, later_ms, wanted_ms)
         return from_ms
+
+    def _may_stand(self, gpu: Gpu, near: Sequence[_Booking], at_ms: int, slice_: Slice) -> bool:
+        """Whether ``slice_`` is legal then, beside the leases and beside what is promised."""
+        held_first, promised_first = _standing(near, at_ms), _standing(near[::-1], at_ms)
+        return self._pool.may_stand(gpu, held_first, slice_) and (
+            held_first == promised_first[::-1] or self._pool.may_stand(gpu, promised_first, slice_)
+        )
 
 
 def _place_of(found: _Found | None) -> tuple[int, Slice] | None:
@@ -178,7 +189,7 @@ def _gap(bookings: Sequence[_Booking], mask: int, from_ms: int, wanted_ms: int) 
 
 
 def _standing(bookings: Iterable[_Booking], at_ms: int) -> list[Slice]:
-    """What stands on a GPU then; once where a lease runs on units promised to it."""
+    """What stands on a GPU then; where bookings share units, the first of them."""
     found = []
     taken = 0
     for booking in bookings:

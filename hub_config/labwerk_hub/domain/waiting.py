@@ -212,10 +212,10 @@ def plan(
     pool = Pool(inventory, profiles_of)
     compete = pool.rivals({ticket.flavour for ticket in ordered})
     certain = Bookings(pool, now_ms)
-    for claim in claims:
-        certain.book(claim.slice, claim.from_ms, claim.until_ms)
     for holding in occupied:
         certain.book(holding.slice, now_ms, max(holding.ends_ms, now_ms + 1))
+    for claim in claims:
+        certain.book(claim.slice, claim.from_ms, claim.until_ms)
     expected = _expected(
         ordered, pool, occupied, claims, now_ms, session_ms, durations_ms or {}, futures
     )
@@ -253,11 +253,11 @@ def _expected(
     # In a long line there are so many ends that one future is much like another.
     for future in range(0, known, max(1, len(ordered) // _LONG_LINE)):
         likely = Bookings(pool, now_ms)
-        for claim in claims:
-            likely.book(claim.slice, claim.from_ms, claim.until_ms)
         for holding in occupied:
             ends_ms = holding.futures[future] if holding.futures else holding.likely_ms
             likely.book(holding.slice, now_ms, max(ends_ms, now_ms + 1))
+        for claim in claims:
+            likely.book(claim.slice, claim.from_ms, claim.until_ms)
         line = futures[future % len(futures)] if futures else ordered
         left = len(ordered)
         for number, ticket in enumerate(line):
