@@ -14,7 +14,6 @@ can be known: `error_if_fewer_stay` is the median error if three tenths do inste
 from __future__ import annotations
 
 import heapq
-import math
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -202,18 +201,16 @@ class Simulation:
         return Occupied(session.slice, ends, ends, futures)
 
     def _used(self) -> dict[str, float]:
-        """Ticks lately, older ones fading, with what running sessions are promised."""
-        faded = math.exp(-(self.now - self.used_to) / MEMORY)
-        promised = dict.fromkeys(SHARES, 0.0)
+        """Ticks lately; what lies as long back as the memory reaches counts half."""
+        faded = 0.5 ** ((self.now - self.used_to) / MEMORY)
         for name in self.used:
             self.used[name] *= faded
         for session in self.sessions.values():
             rate = self.inventory.gpu(session.slice.gpu).ticks_per_second(session.slice)
             since = max(self.used_to, session.started_ms)
             self.used[session.visit.institution] += rate * (self.now - since) / 1000
-            promised[session.visit.institution] += rate * (session.ends_ms - self.now) / 1000
         self.used_to = self.now
-        return {name: self.used[name] + promised[name] for name in SHARES}
+        return dict(self.used)
 
     def _tell(self, only: str | None = None) -> None:
         for turn in self.turns(likely=True):
