@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from labwerk_hub.adapters import sql
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
+from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.idleness import Activity, Sample
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
@@ -191,7 +192,8 @@ def test_a_called_ticket_is_found_by_its_session_and_goes_back_in_line(
         tx.leases.add(LEASE)
         tx.tickets.add(TICKET)
         tx.tickets.set_place("tk-1", PlaceInLine(2, 1, None, 5_000))
-        tx.tickets.set_called("tk-1", "lw-1", 2_000, 302_000)
+        tx.tickets.set_called("tk-1", "lw-1", 2_000)
+        tx.tickets.set_held("tk-1", 302_000)
         found = tx.tickets.of_session("lw-1")
         assert found == replace(
             TICKET,
@@ -206,6 +208,8 @@ def test_a_called_ticket_is_found_by_its_session_and_goes_back_in_line(
         assert [(t.state, t.held_until_ms) for t in reopened] == [(TicketState.WAITING, 302_000)]
         assert tx.tickets.place_of("tk-1") == PlaceInLine(2, 1, None, 5_000)
         assert tx.tickets.waits() == {"small": Wait(1, 1_000)}
+        tx.tickets.reopen("tk-1", anew=True)
+        assert tx.tickets.open() == [TICKET]
 
 
 def test_what_is_known_of_a_session_is_kept_and_forgotten(database: SqlDatabase) -> None:
@@ -240,8 +244,8 @@ def test_what_was_used_lately_is_counted_by_institution_and_day(database: SqlDat
     with database.reading() as tx:
         assert tx.leases.used_by_day(0) == {("thr", 1): 30, ("thr", 2): 6}
         assert tx.leases.used_by_day(day + 5_001) == {("thr", 2): 6}
-        assert tx.leases.durations_since(0) == {"small": [5_000]}
-        assert tx.leases.durations_since(day + 5_001) == {}
+        assert tx.leases.past_since(0) == [Past("thr", "small", day, 5_000)]
+        assert tx.leases.past_since(day + 5_001) == []
 
 
 def test_a_second_writer_waits_for_the_first(database: SqlDatabase) -> None:

@@ -214,6 +214,18 @@ def test_one_click_on_still_working_gives_a_whole_idle_time_again(
     assert [lease.session for lease in _pass(bench, 1)] == [session]
 
 
+def test_a_stop_that_was_not_made_before_a_sign_of_life_is_taken_back(
+    bench: Bench, session: str
+) -> None:
+    (lease,) = _pass(bench, 60)
+    assert lifetime.is_to_stop(bench.workbench, lease.session)
+    lifetime.still_working(bench.workbench, ANNA)
+    assert not lifetime.is_to_stop(bench.workbench, lease.session)
+    bench.stop(ANNA)
+    assert bench.lease(session).end_reason is EndReason.STOPPED
+    assert not lifetime.is_to_stop(bench.workbench, lease.session)
+
+
 def test_extending_is_a_sign_of_life(bench: Bench, session: str) -> None:
     _pass(bench, 55)
     lifetime.extend(bench.workbench, ANNA)
@@ -292,7 +304,7 @@ class TestFromTheLine:
             bench.start(bench.person(name))
         bench.queue(bench.person("Anna"))
         bench.stop("thr--olga")
-        waiting.advance(bench.workbench)
+        bench.called()
         return bench.start(ANNA).session
 
     def test_it_is_stopped_if_nobody_comes_to_it_in_time(self, bench: Bench, called: str) -> None:

@@ -20,7 +20,6 @@ from support.workbench import (
     Bench,
     bench_in,
     dynamic_gpu,
-    fixed_gpu,
     flavour,
 )
 
@@ -189,6 +188,28 @@ def test_a_reservation_calls_its_own_people_past_the_line(full: Bench) -> None:
     assert first in full.advance(), "what nobody of the group took goes back"
 
 
+def test_members_wait_on_for_reserved_gpus_that_have_failed(full: Bench) -> None:
+    member = full.person("Mia", "thr", "course")
+    full.queue(member)
+    for person in ("thr--olga", "thr--otto"):
+        full.stop(person)
+    wanted = reservations.Wanted(
+        title="Lesson",
+        flavour="small",
+        group="course",
+        count=2,
+        start=full.clock.now,
+        end=full.clock.now + timedelta(hours=2),
+        release_after=timedelta(minutes=30),
+    )
+    reservations.make(full.workbench, wanted, "thr--olga")
+    full.gpus.faults["fixed"] = "has fallen off the bus"
+    assert full.advance() == []
+    assert full.open_ticket(member).state is TicketState.WAITING
+    full.gpus.faults.clear()
+    assert full.advance() == [member]
+
+
 def test_a_large_ticket_is_not_starved_by_small_sessions_that_would_outlast_it(
     tmp_path: Path,
 ) -> None:
@@ -212,27 +233,25 @@ def test_a_large_ticket_is_not_starved_by_small_sessions_that_would_outlast_it(
 
 
 def test_who_is_called_early_is_put_where_nobody_ahead_is_delayed(tmp_path: Path) -> None:
-    with bench_in(tmp_path, [fixed_gpu("fixed", "1g.10gb@0"), dynamic_gpu()]) as bench:
+    with bench_in(tmp_path, [dynamic_gpu("a"), dynamic_gpu("b")]) as bench:
         whole = flavour("whole", "7g.80gb")
         bench.with_catalogue(flavours=(*bench.workbench.catalogue.flavours, whole))
-        for number in range(8):
+        for number in range(14):
             bench.start(bench.person(f"Guest {number}"))
-        bench.clock.step(minutes=10)
+            bench.clock.step(minutes=1)
         ben = bench.person("Ben")
         bench.queue(ben, "whole")
         anna = bench.person("Anna")
         bench.clock.step(minutes=1)
         bench.queue(anna)
-        leaving = {"fixed/1g.10gb@0", "dynamic/1g.10gb@3"}
-        for lease in bench.leases():
-            if lease.slice is not None and lease.slice.label in leaving:
-                bench.stop(lease.person)
+        for label in ("a/1g.10gb@3", "b/1g.10gb@3"):
+            bench.stop(next(x.person for x in bench.leases() if x.slice and x.slice.label == label))
         assert bench.advance() == [anna]
         session = bench.open_ticket(anna).session
         assert session is not None
         kept = bench.lease(session).slice
         assert kept is not None
-        assert kept.label == "fixed/1g.10gb@0", "the other would outlast those before Ben"
+        assert kept.label == "b/1g.10gb@3", "all of a is Ben's as soon as the others have gone"
 
 
 def test_the_wait_is_counted_from_the_ticket_to_the_call(full: Bench) -> None:

@@ -9,11 +9,12 @@ from labwerk_hub.domain.admission import Reason, Request
 from labwerk_hub.domain.catalogue import Budget
 from labwerk_hub.domain.leases import EndReason, LeaseState
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services import sessions, waiting
+from labwerk_hub.services import line, sessions, waiting
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reconcile import reconcile, settle
 from labwerk_hub.services.workbench import WaitingPolicy
 from support.workbench import (
+    MINUTE_MS,
     Bench,
     bench_in,
     dynamic_gpu,
@@ -55,6 +56,36 @@ def test_what_is_not_collected_in_time_is_missed_and_goes_to_the_next(full: Benc
     assert len(full.holding()) == 2
 
 
+def test_nobody_misses_a_turn_before_the_hub_has_taken_their_start_on(full: Bench) -> None:
+    anna = full.person("Anna")
+    full.queue(anna)
+    full.stop("thr--olga")
+    (ticket,) = line.advance(full.workbench)  # and the hub cannot be reached
+    assert ticket.held_until_ms is None
+    full.clock.step(hours=1)
+    (ticket,) = line.advance(full.workbench)
+    line.offered(full.workbench, ticket)
+    assert full.open_ticket(anna).held_until_ms == full.clock.ms + 5 * MINUTE_MS
+    full.clock.step(minutes=4)
+    line.offered(full.workbench, full.open_ticket(anna))
+    full.clock.step(minutes=1)
+    assert full.advance() == [], "asking again does not keep it for longer"
+    assert full.how_it_ended(anna) is TicketState.MISSED
+
+
+def test_nobody_misses_a_turn_because_the_service_was_away(full: Bench) -> None:
+    anna = full.person("Anna")
+    full.queue(anna)
+    full.stop("thr--olga")
+    full.advance()
+    kept = full.open_ticket(anna).session
+    full.clock.step(hours=1)
+    line.resume(full.workbench)
+    assert full.advance() == [anna]
+    full.clock.step(minutes=4)
+    assert full.start(anna).session == kept
+
+
 def test_a_failed_start_goes_back_in_line_and_is_called_again_within_the_time(
     full: Bench,
 ) -> None:
@@ -90,6 +121,7 @@ def test_a_slice_that_cannot_be_cut_costs_nobody_their_place(tmp_path: Path) -> 
             sessions.admit(bench.workbench, anna, Request("large", "base"))
         assert bench.open_ticket(anna).state is TicketState.WAITING
         bench.gpus.failing.clear()
+        bench.clock.step(seconds=20)
         assert bench.advance() == [anna]
 
 
@@ -246,6 +278,7 @@ def test_a_hub_that_crashes_keeps_the_place_of_who_is_called_and_of_who_starts(
     sessions.admit(full.workbench, anna, SMALL)
     sessions.clear_leftovers(full.workbench, anna)
     assert full.open_ticket(anna).state is TicketState.WAITING
+    full.clock.step(seconds=20)
     assert full.advance() == [anna]
 
 

@@ -11,6 +11,7 @@ from labwerk_hub.adapters.declared import declared_gpu
 from labwerk_hub.domain.admission import Reason, Request
 from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.container import LABEL_SLICE
+from labwerk_hub.domain.gpu import Inventory, Slice
 from labwerk_hub.domain.leases import EndReason, LeaseState
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import EngineUnreachableError, GpuFaultError, StorageError
@@ -70,6 +71,23 @@ def test_of_two_who_race_for_the_last_slice_one_gets_it(bench: Bench) -> None:
     )
     assert len(bench.holding()) == 2
     assert bench.outcomes() == {"granted": 2, came[anna if came[ben] == "granted" else ben]: 1}
+
+
+def test_of_one_person_s_two_starts_at_once_the_later_one_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is granted just after the second has looked for leftovers."""
+    anna = bench.person("Anna")
+    read = bench.gpus.read
+
+    def first(fresh: bool = False) -> Inventory:
+        monkeypatch.setattr(bench.gpus, "read", read)
+        sessions.admit(bench.workbench, anna, SMALL)
+        return read(fresh)
+
+    monkeypatch.setattr(bench.gpus, "read", first)
+    assert _refused(bench, anna) is Reason.ALREADY_RUNNING
+    assert len(bench.leases(anna)) == len(bench.holding()) == 1
 
 
 def test_who_may_not_start_is_told_why_and_nothing_is_held(bench: Bench) -> None:
@@ -184,6 +202,49 @@ def test_an_instance_in_which_something_still_runs_is_given_back_at_a_later_read
         assert lease.slice.label not in bench.holding()
 
 
+def test_two_who_give_the_same_slice_back_at_once_destroy_its_instance_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes while the driver is still at it for the first."""
+    with bench_in(tmp_path, [dynamic_gpu()]) as bench:
+        anna = bench.person("Anna")
+        session = bench.start(anna).session
+        release = bench.gpus.release
+
+        def meanwhile(slice_: Slice) -> None:
+            monkeypatch.setattr(bench.gpus, "release", release)
+            sessions.give_back(bench.workbench, session)
+            assert bench.holding() == [slice_.label], "the first has not finished"
+            release(slice_)
+
+        monkeypatch.setattr(bench.gpus, "release", meanwhile)
+        bench.stop(anna)
+        assert [entry.split()[0] for entry in bench.gpus.log] == ["prepare", "release"]
+        assert bench.holding() == []
+
+
+def test_who_dies_while_giving_a_slice_back_is_followed_by_a_later_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DeadError(BaseException):
+        """As good as a kill: nothing after it runs."""
+
+    def dies(slice_: Slice) -> None:
+        raise DeadError(slice_.label)
+
+    with bench_in(tmp_path, [dynamic_gpu()]) as bench:
+        anna = bench.person("Anna")
+        bench.start(anna)
+        with monkeypatch.context() as patched:
+            patched.setattr(bench.gpus, "release", dies)
+            with pytest.raises(DeadError):
+                bench.stop(anna)
+        assert len(bench.holding()) == 1
+        bench.clock.step(minutes=2)
+        reconcile(bench.workbench, None)
+        assert bench.holding() == []
+
+
 def test_what_a_crashed_start_left_behind_is_cleared_at_the_next_one(bench: Bench) -> None:
     anna = bench.person("Anna")
     never_ran = sessions.admit(bench.workbench, anna, SMALL).lease.session
@@ -222,9 +283,11 @@ def test_a_lease_on_which_nothing_starts_expires(bench: Bench) -> None:
     anna = bench.person("Anna")
     session = sessions.admit(bench.workbench, anna, SMALL).lease.session
     bench.clock.step(seconds=180)
-    assert reconcile(bench.workbench, {anna}).expired == 0
+    assert reconcile(bench.workbench, set()).expired == 0
     bench.clock.step(seconds=1)
-    assert reconcile(bench.workbench, {anna}).expired == 1
+    assert reconcile(bench.workbench, {anna}).expired == 0, "the hub is still at it"
+    assert reconcile(bench.workbench, None).expired == 0, "nobody knows whether it is"
+    assert reconcile(bench.workbench, set()).expired == 1
     assert bench.lease(session).end_reason is EndReason.EXPIRED
     assert bench.holding() == []
 
