@@ -26,7 +26,7 @@ from labwerk_hub.domain.people import Identity, Institution
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError
-from labwerk_hub.services import people, sessions, waiting
+from labwerk_hub.services import line, people, sessions, waiting
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
 
@@ -246,7 +246,14 @@ class Bench:
 
     def advance(self) -> list[str]:
         """Have the service advance the line; those who are called and have not started yet."""
-        return [ticket.person for ticket in waiting.advance(self.workbench)]
+        return [ticket.person for ticket in self.called()]
+
+    def called(self) -> list[Ticket]:
+        """The same as tickets; the hub takes every start on."""
+        found = line.advance(self.workbench)
+        for ticket in found:
+            line.offered(self.workbench, ticket)
+        return list(found)
 
     def view(self, person: str) -> waiting.WaitingView:
         """What the person in line is shown."""

@@ -151,7 +151,7 @@ def test_waits_and_outcomes_are_counted(site: SmallInstall) -> None:
     now = to_ms(site.workbench.clock())
     with site.workbench.database.writing() as tx:
         tx.tickets.add(_ticket(first.person, now - 100_000))
-        tx.tickets.set_called(f"tk-{first.person}", first.session, now - 70_000, now)
+        tx.tickets.set_called(f"tk-{first.person}", first.session, now - 70_000)
         tx.tickets.set_ended(f"tk-{first.person}", TicketState.STARTED, now)
         tx.tickets.add(_ticket(second.person, now - 40_000))
         for outcome in ("granted", "no-slice-free", "granted"):

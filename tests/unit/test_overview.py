@@ -17,7 +17,7 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import GpuDriverError
-from labwerk_hub.services import lifetime, overview, reservations, sessions, waiting
+from labwerk_hub.services import lifetime, overview, reservations, sessions
 from labwerk_hub.services.overview import Overview, UnknownPersonError
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
@@ -277,13 +277,13 @@ def test_a_place_in_line_is_shown_until_it_ends_and_then_why_it_did(running: Ben
     assert ticket.due_back == NOON + 2 * HOUR
     assert (ticket.called, ticket.held_until) == (False, None)
     running.stop(ANNA)
-    waiting.advance(running.workbench)
+    running.called()
     ticket = _of(running, "thr--ben").ticket
     assert ticket is not None
     assert ticket.called
     assert ticket.held_until == NOON + HOUR + timedelta(minutes=5)
     running.clock.step(minutes=5)
-    waiting.advance(running.workbench)
+    running.called()
     shown = _of(running, "thr--ben")
     assert shown.ticket is None
     assert shown.last_end is not None
@@ -295,7 +295,7 @@ def test_a_wait_that_cannot_be_served_any_more_says_so(running: Bench) -> None:
     running.queue(running.person("Ben"))
     running.with_catalogue(budgets={"thr": Budget(10**9, 1)})
     running.stop(ANNA)
-    waiting.advance(running.workbench)
+    running.called()
     last = _of(running, "thr--ben").last_end
     assert last is not None
     assert last.sentence.startswith("Your wait has ended")

@@ -152,7 +152,7 @@ async def test_what_is_full_can_be_chosen_to_wait_for_and_says_what_that_means(
     assert not choice.has_attr("checked")
     assert choice.has_attr("data-waits")
     card = words(str(choice.find_parent(class_="lw-choice")))
-    assert "spätestens frei" in card
+    assert "Spätestens zurück" in card
     wait = page.find("input", id="wait")
     assert wait is not None
     assert wait.has_attr("checked")
@@ -272,7 +272,7 @@ async def test_only_operators_see_the_end_of_the_log(
     )
     assert ("the end of the log" in html) is seen
     assert "secret detail" not in html
-    assert "nothing was charged" in html
+    assert "Something went wrong on this machine" in html
 
 
 @pytest.mark.parametrize("spoken", LANGUAGES)

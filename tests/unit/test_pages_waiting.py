@@ -17,7 +17,7 @@ from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.hub.waiting_handlers import failure_of
-from labwerk_hub.services import waiting
+from labwerk_hub.services import line, waiting
 from labwerk_hub.services.waiting import WaitingView
 from support.hub_pages import Site, site_in, soup, untranslated, user_of, words
 
@@ -43,7 +43,8 @@ def _line(site: Site, locale: str = "en") -> tuple[Person, Person]:
             inventory = site.pool.read()
             request = Request("single", "base")
             waiting.take(site.workbench, tx, inventory, person, request, locale)
-    waiting.advance(site.workbench)
+    for ticket in line.advance(site.workbench):
+        line.offered(site.workbench, ticket)
     return anna, mira
 
 
@@ -202,7 +203,7 @@ async def test_a_called_start_that_failed_says_why_and_until_when_to_try_again(s
     ended = SpawnException("Your server ended before it answered.", reason="server-ended")
     for error, told in (
         (ended, "Your server ended before it answered."),
-        (TimeoutError("inner words"), "The start did not work. Nothing was charged."),
+        (TimeoutError("inner words"), "The start did not work."),
     ):
         fragment = await _now(site, anna, view=_called(site, anna), failure=error)
         alert = fragment.select_one(".alert-danger")

@@ -111,7 +111,7 @@ def declared_gpu(
     model = models()[model_name]
     _one_way(layout, simulated=simulated, dynamic=dynamic, shares=shares, mps=mps)
     if shares > 1:
-        model = shared_model(model, shares)
+        model = shared_model(model, shares, limited=bool(mps))
         layout = [f"{profile}@{start}" for profile in model.profiles for start in range(shares)]
     slices = tuple(placed(name, model, entry) for entry in layout)
     if reason := illegal(model, slices):
@@ -190,10 +190,14 @@ class DeclaredGpus:
 
     def __init__(self, gpus: Sequence[Gpu]) -> None:
         self._gpus = tuple(gpus)
+        self._last = Inventory(self._gpus)
 
     def read(self, fresh: bool = False) -> Inventory:  # noqa: ARG002  (nothing changes)
         """The declared GPUs, each with a fault while its MPS daemon's folder is missing."""
-        return Inventory(tuple(with_mps_checked(gpu) for gpu in self._gpus))
+        now = tuple(with_mps_checked(gpu) for gpu in self._gpus)
+        if now != self._last.gpus:
+            self._last = Inventory(now)
+        return self._last  # the very same while nothing changes: much is kept with it
 
     def prepare(self, slice_: Slice) -> str | None:
         """The engine's device as the settings name it; None if the GPU is simulated."""

@@ -31,6 +31,8 @@ ABSENT = "is not found by the driver any more; see the machine"
 _FRESH_S = 1.0
 #: Seconds the helper may take to read, and to make or destroy an instance.
 _READ_TIMEOUT_S = 8
+#: Seconds for which a driver that did not answer is not asked how busy slices are.
+_SILENCE_S = 30.0
 _CHANGE_TIMEOUT_S = 20
 _ERRORS: Mapping[str, type[LabwerkError]] = {
     error.code: error for error in (GpuDriverError, GpuBusyError, GpuFaultError)
@@ -85,6 +87,7 @@ class HelperGpus:
         self._lock = threading.Lock()
         self._last: Inventory | None = None
         self._read_at = float("-inf")
+        self._silent_until = float("-inf")
 
     def read(self, fresh: bool = False) -> Inventory:
         """The GPUs of the driver, at most a second old.
@@ -115,11 +118,24 @@ class HelperGpus:
 
     def release(self, slice_: Slice) -> None:
         """Destroy the slice's instance on a dynamic GPU, if no process lives in it."""
+        try:
+            _about(ReleaseGpu, slice_)
+        except GpuFaultError:
+            return  # no name that a driver's GPU could have: one that left the settings
         self._changed(ReleaseGpu, slice_)
 
     def use(self, slice_: Slice) -> SliceUse:
-        """What the slice uses, where it can be measured."""
-        return self._ask(_about(UseOfGpu, slice_), _READ_TIMEOUT_S).use or SliceUse()
+        """What the slice uses, where it can be measured.
+
+        Many are asked one after the other: for a while after one was not answered, none are.
+        """
+        if time.monotonic() < self._silent_until:
+            raise GpuDriverError("The driver did not answer a moment ago; asked again soon.")
+        try:
+            return self._ask(_about(UseOfGpu, slice_), _READ_TIMEOUT_S).use or SliceUse()
+        except GpuDriverError:
+            self._silent_until = time.monotonic() + _SILENCE_S
+            raise
 
     def _changed(self, kind: type[_SliceCall], slice_: Slice) -> Answer:
         try:
@@ -162,6 +178,7 @@ class PoolOfBoth:
     def __init__(self, declared: Gpus, found: Gpus) -> None:
         self._declared = declared
         self._found = found
+        self._last = Inventory(())
 
     def read(self, fresh: bool = False) -> Inventory:
         """The declared GPUs, then those found.
@@ -173,7 +190,10 @@ class PoolOfBoth:
         owner = {device: gpu.name for gpu in declared for device in gpu.devices.values()}
         found = [_found_once(gpu, owner) for gpu in self._found.read(fresh).gpus]
         taken = {gpu.name for gpu in declared}
-        return Inventory((*declared, *(_renamed(g) if g.name in taken else g for g in found)))
+        gpus = (*declared, *(_renamed(g) if g.name in taken else g for g in found))
+        if gpus != self._last.gpus:
+            self._last = Inventory(gpus)
+        return self._last  # the very same while nothing changes: much is kept with it
 
     def prepare(self, slice_: Slice) -> str | None:
         """The engine's device for a slice, from where its GPU comes from."""

@@ -132,7 +132,7 @@ class Board:
         name, model = self.identity.name, self.identity.model
         places = [(WHOLE, 0, model.units)]
         if sharing.shares > 1:
-            model = shared_model(model, sharing.shares)
+            model = shared_model(model, sharing.shares, limited=bool(sharing.mps))
             places = [(p.name, start, 1) for p in model.profiles.values() for start in p.starts]
         slices = tuple(Slice(name, *place) for place in places)
         return Gpu(

@@ -25,6 +25,8 @@ from labwerk_hub.settings import Language, Settings
 from labwerk_hub.texts import render
 
 PREFIX = "/services/labwerk"
+#: Bytes; what may be said of a session is a few numbers.
+_LARGEST_BODY = 4096
 _STATUS = {
     UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
     MissingScopeError.code: status.HTTP_403_FORBIDDEN,
@@ -70,6 +72,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the interactive page would fetch its scripts from elsewhere
         redoc_url=None,
         openapi_url=f"{PREFIX}/api/openapi.json",
+        # Read before anybody is asked who they are.
+        max_body_size=_LARGEST_BODY,
     )
     app.state.workbench = workbench
     app.state.metering = metering

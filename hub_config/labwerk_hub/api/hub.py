@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from labwerk_hub.errors import LabwerkError
+
+_log = logging.getLogger(__name__)
 
 
 class HubUnreachableError(LabwerkError):
@@ -54,14 +57,16 @@ class Hub:
         offset: int | None = 0
         while offset is not None:
             # "active" is JupyterHub's word for: running, starting or stopping.
-            page = _Page.model_validate(
-                self._request(
-                    "GET",
-                    "users",
-                    params={"state": "active", "offset": offset},
-                    headers={"Accept": "application/jupyterhub-pagination+json"},
-                ).json()
+            answer = self._request(
+                "GET",
+                "users",
+                params={"state": "active", "offset": offset},
+                headers={"Accept": "application/jupyterhub-pagination+json"},
             )
+            try:
+                page = _Page.model_validate_json(answer.content)
+            except ValidationError as error:
+                raise HubUnreachableError(f"The hub's list of users is odd: {error}.") from error
             names |= {user.name for user in page.items}
             offset = page.pagination.next.offset if page.pagination.next else None
         return names
@@ -76,7 +81,9 @@ class Hub:
         Raises HubUnreachableError.
         """
         path = f"users/{person}/server"
-        self._request("POST", path, json=dict(choice), accepted={httpx.codes.BAD_REQUEST})
+        answer = self._request("POST", path, json=dict(choice), accepted={httpx.codes.BAD_REQUEST})
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            _log.info("%s has a server that is starting, running or stopping", person)
 
     def _request(
         self, method: str, path: str, accepted: Collection[int] = (), **kwargs: object

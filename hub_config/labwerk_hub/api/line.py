@@ -9,12 +9,14 @@ import time
 from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import waiting
+from labwerk_hub.services import line
 from labwerk_hub.services.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 #: Seconds between two looks at the list; without anybody in it a look is one short query.
 _PERIOD = 1.0
+#: Seconds between two times that what those in line are told is worked out anew.
+_TELL = 5.0
 #: Seconds after which a start that has not shown is asked for again.
 _AGAIN = 15.0
 
@@ -27,8 +29,10 @@ class Line:
         self._hub = hub
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="line", daemon=True)
-        #: When the hub was asked for a ticket's start; keys are sessions.
+        #: When the hub was asked for a start; keys are tickets.
         self._asked: dict[str, float] = {}
+        self._told = float("-inf")
+        self._resumed = False
 
     def start(self) -> None:
         """Begin."""
@@ -56,21 +60,27 @@ class Line:
 
     def advance_once(self) -> None:
         """Call whose turn has come, and ask the hub for the starts of all who are called."""
-        called = waiting.advance(self._workbench)
-        sessions = {ticket.session for ticket in called}
-        self._asked = {s: when for s, when in self._asked.items() if s in sessions}
+        if not self._resumed:
+            line.resume(self._workbench)  # whatever was the matter until now
+            self._resumed = True
+        tell = time.monotonic() - self._told >= _TELL
+        called = line.advance(self._workbench, tell=tell)
+        if tell:
+            self._told = time.monotonic()
+        tickets = {ticket.id for ticket in called}
+        self._asked = {t: when for t, when in self._asked.items() if t in tickets}
         for ticket in called:
             self._start(ticket)
 
     def _start(self, ticket: Ticket) -> None:
-        assert ticket.session is not None  # a called ticket has a lease
-        if time.monotonic() - self._asked.get(ticket.session, float("-inf")) < _AGAIN:
+        if time.monotonic() - self._asked.get(ticket.id, float("-inf")) < _AGAIN:
             return
-        self._asked[ticket.session] = time.monotonic()
+        self._asked[ticket.id] = time.monotonic()
         choice = {"flavour": ticket.flavour, "image": ticket.image, "wait": ""}
         try:
             self._hub.start(ticket.person, choice)
-            _log.info("It is the turn of %s; %s is being started", ticket.person, ticket.session)
         except HubUnreachableError as error:
-            del self._asked[ticket.session]
             _log.warning("%s cannot be started yet, tried again soon: %s", ticket.session, error)
+            return
+        _log.info("It is the turn of %s; %s is being started", ticket.person, ticket.session)
+        line.offered(self._workbench, ticket)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.errors import DatabaseError, EngineUnreachableError, StorageError
+from labwerk_hub.services import lifetime
 from labwerk_hub.services.reconcile import Reconciled, reconcile
 from labwerk_hub.services.workbench import Workbench
 
@@ -84,7 +85,9 @@ class Metering:
 
     def _end(self, lease: Lease) -> None:
         try:
+            if not lifetime.is_to_stop(self._workbench, lease.session):
+                return  # it has ended, or was extended; the hub would stop another one
             self._hub.stop(lease.person)
             _log.info("%s of %s is being stopped", lease.session, lease.person)
-        except HubUnreachableError as error:
+        except (HubUnreachableError, DatabaseError) as error:
             _log.warning("%s is to be stopped, tried again soon: %s", lease.session, error)

@@ -268,7 +268,11 @@ def _nowhere(flavour: Flavour, pool: Pool) -> Refusal:
         gpu.fault is not None and gpu.candidates(flavour.slices.get(gpu.model.name, ""))
         for gpu in pool.inventory.gpus
     )
-    if broken:
+    if not pool.inventory.readable:
+        sentence = Message(
+            "The GPUs cannot be asked just now. Sessions without a GPU can be started."
+        )
+    elif broken:
         sentence = Message(
             "The GPUs that could be cut into such a slice have failed. Operators can see why."
         )

@@ -115,7 +115,7 @@ def container_spec(
     no_device = {} if asked else {"NVIDIA_VISIBLE_DEVICES": "void"}
     sharing = _mps(gpu, slice_) if gpu and slice_ and asked else {}
     if sharing and gpu:
-        mounts.append(Mount(gpu.mps, _MPS_FOLDER))
+        mounts.append(Mount(gpu.mps, _MPS_FOLDER, read_only=True))
     return ContainerSpec(
         name=session,
         image=image_tag,

@@ -129,9 +129,10 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The GPUs and their slices as found."""
+    """The GPUs and their slices as found; not ``readable`` while the driver does not answer."""
 
     gpus: tuple[Gpu, ...]
+    readable: bool = True
 
     @cached_property
     def by_name(self) -> Mapping[str, Gpu]:
@@ -153,12 +154,16 @@ class Inventory:
         ]
 
 
-def shared_model(model: Model, shares: int) -> Model:
+def shared_model(model: Model, shares: int, *, limited: bool = False) -> Model:
     """``model`` shared in time by ``shares`` sessions: its units are the shares.
 
-    Nothing keeps the sharers' memory apart, so a share's memory is not known.
+    A share's memory is known only where it is ``limited`` by an MPS daemon, and where the
+    model's own is; else nothing keeps the sharers' memory apart.
     """
-    profile = Profile(f"{SHARED}{shares}", 1, tuple(range(shares)), shares, compute_slices=0)
+    whole = max((profile.memory_mib or 0 for profile in model.profiles.values()), default=0)
+    memory = whole // shares if limited and whole else None
+    starts = tuple(range(shares))
+    profile = Profile(f"{SHARED}{shares}", 1, starts, shares, compute_slices=0, memory_mib=memory)
     return Model(model.name, shares, {profile.name: profile})
 
 

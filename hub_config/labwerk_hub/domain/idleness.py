@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 #: Cores in use from which a session counts as computing. An idle server with a few idle
 #: kernels was seen to use less than 0.01; a terminal that computes uses about 1.
-_BUSY_CORES = 0.1
+_BUSY_CORES = 0.05
 #: A figure of the driver's that moves less than this is noise.
 _MEMORY_STEP_MIB = 16
 #: A server that has not reported for so long says nothing about its kernels any more.

@@ -65,6 +65,7 @@ class StopHandler(BaseHandler):
         """Cancel a start. JupyterHub counts it as pending until its future has ended."""
         start = spawner._spawn_future
         if start is not None and not start.done():
+            spawner.cancelled = True
             start.cancel()
             await asyncio.wait([start], timeout=_PATIENCE_SECONDS)
 

@@ -64,6 +64,8 @@ class LabwerkSpawner(DockerSpawner):
         super().__init__(*args, **kwargs)
         self.stages = Stages()
         self._start_failed = False
+        #: Whether the person took the start back: no failure, and no place in line is kept.
+        self.cancelled = False
         #: What a start is at in a thread: admission, or the engine.
         self._step: asyncio.Future[Any] | None = None
 
@@ -84,6 +86,7 @@ class LabwerkSpawner(DockerSpawner):
     async def start(self) -> tuple[str, int]:
         """Admission first; then the container; returns when the server answers."""
         self.stages, self.failure_log, self._start_failed = Stages(), "", True
+        self.cancelled = False
         spoken = await language.of_spawner(self)
         try:
             return await self._start(spoken)
@@ -110,12 +113,14 @@ class LabwerkSpawner(DockerSpawner):
         address = await self._uninterrupted(self._run, granted.spec, environment)
         self.stages.reach(Stage.SERVER, spoken)
         url = f"http://{address}:{PORT}{url_path_join(self.server.base_url, 'api')}"
-        # What the container sees is looked up while the server is starting anyway.
+        # What the container sees is looked up while the server is starting anyway; a wrong
+        # device ends the start at once.
+        ready = asyncio.ensure_future(wait_until_ready(url, is_running=self._is_running))
         verified = asyncio.ensure_future(self._call(sessions.verify, self.workbench, granted.spec))
         try:
-            await wait_until_ready(url, is_running=self._is_running)
-            await verified
+            await asyncio.gather(ready, verified)
         finally:
+            ready.cancel()
             verified.cancel()
         try:
             await self._call(sessions.begun, self.workbench, self.session)
@@ -152,9 +157,10 @@ class LabwerkSpawner(DockerSpawner):
             await self._finish(self._step)
             self._step = None
         if self.session:
-            if self._start_failed and not self.failure_log:
+            failed = self._start_failed and not self.cancelled
+            if failed and not self.failure_log:
                 self.failure_log = await self._log_tail()
-            reason = EndReason.FAILED if self._start_failed else EndReason.STOPPED
+            reason = EndReason.FAILED if failed else EndReason.STOPPED
             try:
                 await self._call(sessions.ended, self.workbench, self.session, reason)
             except EngineUnreachableError as error:
@@ -213,6 +219,10 @@ class LabwerkSpawner(DockerSpawner):
 
     def _run(self, spec: ContainerSpec, environment: dict[str, str]) -> str:
         """Create and start the container; its address on the bridge. Runs in a thread."""
+        if not sessions.may_run(self.workbench, spec.name):
+            raise sessions.LeaseGoneError(
+                f"{spec.name} was to start only after its lease had expired; start again."
+            )
         with unreachable(), refused():
             created = self.client.create_container(
                 **engine_arguments(self.client, spec, environment)
@@ -264,7 +274,7 @@ class LabwerkSpawner(DockerSpawner):
     def _unable(self, error: LabwerkError, spoken: str) -> SpawnException:
         sentence = Message(
             N_(
-                "This machine cannot start sessions right now. Nothing was charged. "
+                "This machine cannot start sessions right now. "
                 "Please try again in a few minutes; operators can see why."
             )
         )

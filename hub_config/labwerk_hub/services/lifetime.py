@@ -19,7 +19,7 @@ from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.offers import RefusedError, balance_of
-from labwerk_hub.services.pool import pool_of
+from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -44,7 +44,7 @@ def extend(workbench: Workbench, person_name: str) -> Lease:
 
     Raises RefusedError with the reason.
     """
-    inventory = workbench.inventory.read(fresh=True)
+    inventory = inventory_of(workbench, fresh=True)
     with workbench.database.writing() as tx:
         person, lease = _running(tx, person_name)
         found = extension_of(workbench, tx, inventory, person, lease)
@@ -52,6 +52,7 @@ def extend(workbench: Workbench, person_name: str) -> Lease:
             assert found.refusal is not None  # it is one or the other
             raise RefusedError(found.refusal)
         tx.leases.set_ends(lease.session, found.until_ms)
+        tx.leases.set_stopping(lease.session, None)
         # Who prolongs is there.
         tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
         moved = tx.leases.get(lease.session)
@@ -112,6 +113,8 @@ def still_working(workbench: Workbench, person_name: str) -> None:
     """The person says that the session is not idle. Raises RefusedError if none runs."""
     with workbench.database.writing() as tx:
         _, lease = _running(tx, person_name)
+        if lease.stopping is EndReason.IDLE:
+            tx.leases.set_stopping(lease.session, None)
         tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
 
 
@@ -124,7 +127,7 @@ def due(workbench: Workbench, lease: Lease) -> EndReason | None:
         person = tx.people.by_name(lease.person)
         known = activity_of(tx, lease)
         ticket = tx.tickets.of_session(lease.session)
-    if ticket is not None and _not_collected(ticket, known, now_ms):
+    if ticket is not None and _not_collected(workbench, ticket, lease, known, now_ms):
         return EndReason.NOT_COLLECTED
     if person is None or not term_of(workbench, person, lease).idle_seconds:
         return None
@@ -152,16 +155,30 @@ def _measured(workbench: Workbench, lease: Lease) -> Sample:
     )
 
 
-def _not_collected(ticket: Ticket, known: Activity, now_ms: int) -> bool:
-    """Whether a session was started for somebody in line who has not come to it."""
+def _not_collected(
+    workbench: Workbench, ticket: Ticket, lease: Lease, known: Activity, now_ms: int
+) -> bool:
+    """Whether a session was started for somebody in line who has not come to it.
+
+    They have as long as a slice is kept, from when it was, or from when the session ran.
+    """
+    hold_ms = workbench.policy.waiting.hold_seconds * 1000
+    until_ms = max(ticket.held_until_ms or 0, (lease.started_ms or now_ms) + hold_ms)
     came = known.seen_ms is not None or known.kernels_busy
-    return known.reported_ms is not None and not came and (ticket.held_until_ms or 0) <= now_ms
+    return known.reported_ms is not None and not came and until_ms <= now_ms
 
 
 def stopping(workbench: Workbench, session: str, reason: EndReason) -> None:
     """Keep why a session's stop is asked of the hub."""
     with workbench.database.writing() as tx:
         tx.leases.set_stopping(session, reason)
+
+
+def is_to_stop(workbench: Workbench, session: str) -> bool:
+    """Whether a session whose stop is about to be asked for still runs and is still to stop."""
+    with workbench.database.reading() as tx:
+        lease = tx.leases.get(session)
+    return lease is not None and lease.state is LeaseState.LIVE and lease.stopping is not None
 
 
 def idle_of(workbench: Workbench, person: Person, lease: Lease, known: Activity) -> Idle:

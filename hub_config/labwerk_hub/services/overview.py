@@ -9,10 +9,11 @@ from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import Lease, LeaseState
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR, Balance, period_end
 from labwerk_hub.domain.metering import ticks_between, to_ms
-from labwerk_hub.errors import GpuDriverError, LabwerkError
+from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import waiting
 from labwerk_hub.services.offers import balance_of
 from labwerk_hub.services.people import entitlement_of
+from labwerk_hub.services.pool import inventory_of
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.session_view import (
     EndView,
@@ -111,7 +112,7 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
     Raises UnknownPersonError for nobody we know.
     """
     now = workbench.clock()
-    inventory = _inventory(workbench)
+    inventory = inventory_of(workbench)
     with workbench.database.reading() as tx:
         leases = tx.leases.unended_of(person_name)
     lease = next((x for x in leases if x.state is LeaseState.LIVE), None)
@@ -143,14 +144,6 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
         datasets=tuple(_dataset(workbench, dataset, spoken) for dataset in who.datasets),
         served_at=now,
     )
-
-
-def _inventory(workbench: Workbench) -> Inventory:
-    """The pool; an empty one while the driver cannot be read, since the rest is still true."""
-    try:
-        return workbench.inventory.read()
-    except GpuDriverError:
-        return Inventory(())
 
 
 def _use(workbench: Workbench, inventory: Inventory, lease: Lease | None) -> SliceUse | None:

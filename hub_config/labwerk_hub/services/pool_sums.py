@@ -48,7 +48,7 @@ class PoolSums:
         inventory = self._workbench.inventory.read()
         with self._lock:
             totals = self._totals
-            known = totals is not None and totals.shape.inventory is inventory
+            known = totals is not None and totals.shape.inventory == inventory
             if totals is None or not known or time.monotonic() >= self._until:
                 shape = totals.shape if totals is not None and known else Shape(inventory)
                 totals = self._totals = self._counted(shape)

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import lifetime, metering, sessions, waiting
+from labwerk_hub.services import lifetime, line, metering, sessions
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 from labwerk_hub.services.workbench import Workbench
 
@@ -65,7 +65,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
                 to_stop.append(lease)
         elif lease.state is LeaseState.LIVE:
             to_end[session] = EndReason.STOPPED if container else EndReason.LOST
-        elif session not in kept and now_ms - lease.intended_ms > patience_ms:
+        elif _is_abandoned(lease, served, kept, now_ms - patience_ms):
             expired += 1
             to_end[session] = EndReason.EXPIRED
     for session, reason in to_end.items():
@@ -88,7 +88,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
 
 def settle(workbench: Workbench) -> int:
     """Stop every session of this installation and close its charges; how many there were."""
-    waiting.put_back(workbench)
+    line.put_back(workbench)
     with workbench.database.reading() as tx:
         open_sessions = {lease.session for lease in tx.leases.unended()}
     open_sessions |= {found.session for found in workbench.engine.sessions()}
@@ -104,6 +104,18 @@ def _try(session: str, verb: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwar
     except LabwerkError as error:
         _log.warning("%s is left for the next reading: %s", session, error)
         return None
+
+
+def _is_abandoned(
+    lease: Lease, served: Collection[str] | None, kept: Collection[str | None], before_ms: int
+) -> bool:
+    """Whether nobody is going to start what an intended lease is for.
+
+    Not while the hub says that it is at it, however long that takes, or cannot be asked; nor
+    while the slice is kept for somebody who was called.
+    """
+    at_it = served is None or lease.person in served
+    return not at_it and lease.session not in kept and lease.intended_ms < before_ms
 
 
 def _is_due(workbench: Workbench, lease: Lease) -> bool:

@@ -209,7 +209,7 @@ def _idle(workbench: Workbench, tx: Transaction, person: Person, lease: Lease) -
 
 def _problem(workbench: Workbench, inventory: Inventory, lease: Lease, language: str) -> str | None:
     """What is wrong with the session's GPU, for the one who uses it."""
-    if lease.slice is None or not inventory.gpus:  # the driver cannot be read just now
+    if lease.slice is None or not inventory.readable:  # nobody can tell just now
         return None
     gpu = inventory.by_name.get(lease.slice.gpu)
     if gpu is not None and gpu.fault is None:

@@ -23,6 +23,7 @@ from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, LabwerkError
 from labwerk_hub.services import metering, waiting
 from labwerk_hub.services.offers import RefusedError, balance_of, entitled, new_lease, offers_to
+from labwerk_hub.services.pool import inventory_of
 from labwerk_hub.services.ports import ContainerState
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -42,6 +43,12 @@ class WaitingError(LabwerkError):
     def __init__(self, ticket: Ticket) -> None:
         super().__init__(f"{ticket.person} waits for {ticket.flavour} with {ticket.id}.")
         self.ticket = ticket
+
+
+class LeaseGoneError(LabwerkError):
+    """A container was to be started whose lease does not stand any more."""
+
+    code = "lease-gone"
 
 
 class WrongDeviceError(LabwerkError):
@@ -70,7 +77,7 @@ class Granted:
 
 def start_page(workbench: Workbench, person_name: str) -> StartPage:
     """What ``person_name`` may start now. Raises RefusedError for nobody we know."""
-    inventory = workbench.inventory.read()
+    inventory = inventory_of(workbench)
     with workbench.database.reading() as tx:
         who = entitled(workbench, tx, person_name)
         balance = balance_of(workbench, tx, who.person)
@@ -94,13 +101,14 @@ def admit(
     folder or the slice could not be made (the lease is given back then).
     """
     clear_leftovers(workbench, person_name)
-    inventory = workbench.inventory.read(fresh=True)
+    inventory = inventory_of(workbench, fresh=True)
     with workbench.database.writing() as tx:
         who = entitled(workbench, tx, person_name)
         spoken = language or who.person.locale or workbench.policy.language
         decided = _decide(workbench, tx, inventory, who.person, request, spoken)
         tx.outcomes.count(_outcome(decided))
-        tx.people.remember_request(person_name, request)
+        if not isinstance(decided, Refusal):
+            tx.people.remember_request(person_name, request)
     if isinstance(decided, Refusal):
         raise RefusedError(decided)
     if isinstance(decided, Ticket):
@@ -191,6 +199,16 @@ def verify(workbench: Workbench, spec: ContainerSpec) -> None:
             f"{spec.name} sees {', '.join(sorted(seen)) or 'no GPU'} instead of "
             f"{', '.join(sorted(wanted))}; look at the engine's NVIDIA runtime."
         )
+
+
+def may_run(workbench: Workbench, session: str) -> bool:
+    """Whether the lease that a container is for still stands.
+
+    A start that had to wait too long may have lost it, and somebody else may have the slice.
+    """
+    with workbench.database.reading() as tx:
+        lease = tx.leases.get(session)
+    return lease is not None and lease.state is LeaseState.INTENDED
 
 
 def begun(workbench: Workbench, session: str) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.board import Holding
+from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.ledger import Entry
@@ -73,8 +74,8 @@ class Leases(Protocol):
     def set_intended(self, session: str, intended_ms: int) -> None:
         """What was kept for somebody is being started only now."""
 
-    def set_stopping(self, session: str, reason: EndReason) -> None:
-        """Its stop has been asked for; the reason is kept for the end."""
+    def set_stopping(self, session: str, reason: EndReason | None) -> None:
+        """Its stop is asked for; the reason is kept for the end (None: not any more)."""
 
     def set_ended(self, session: str, ended_ms: int, reason: EndReason) -> None:
         """Over; its units are held until they are given back."""
@@ -97,8 +98,8 @@ class Leases(Protocol):
     def flavours_since(self, since_ms: int) -> Mapping[str, int]:
         """How many leases of each flavour were taken since then."""
 
-    def durations_since(self, since_ms: int) -> Mapping[str, list[int]]:
-        """Milliseconds that the sessions ran which ended since then, by flavour."""
+    def past_since(self, since_ms: int) -> list[Past]:
+        """The sessions that ran and ended since then."""
 
     def used_by_day(self, since_ms: int) -> Mapping[tuple[str, int], int]:
         """Ticks by institution and day (since 1970, of the last metering) since then."""
@@ -138,8 +139,11 @@ class Tickets(Protocol):
     def open_of(self, person: str) -> Ticket | None:
         """The person's waiting or called ticket."""
 
-    def set_called(self, ticket: str, session: str, called_ms: int, held_until_ms: int) -> None:
-        """A lease was taken for it and is kept until ``held_until_ms``."""
+    def set_called(self, ticket: str, session: str, called_ms: int) -> None:
+        """A lease was taken for it."""
+
+    def set_held(self, ticket: str, held_until_ms: int) -> None:
+        """The hub starts it; what was taken for it is kept until then."""
 
     def set_ended(self, ticket: str, state: TicketState, ended_ms: int) -> None:
         """Started, left, missed or refused."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
 from zoneinfo import ZoneInfo
 
 from labwerk_hub.domain.catalogue import Catalogue
@@ -14,6 +15,9 @@ from labwerk_hub.domain.metering import Calendar
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.services.ports import Engine, Gpus, Storage
 from labwerk_hub.services.tables import Database
+
+#: For how long an expected start that was worked out serves again.
+_RECENT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,22 @@ class Policy:
         )
 
 
+class Recent:
+    """Expected starts that were worked out lately, for others who ask the same."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: dict[Hashable, tuple[datetime, int | None]] = {}
+
+    def of(self, key: Hashable, now: datetime, work_out: Callable[[], int | None]) -> int | None:
+        """The value for ``key``, a few seconds old at most; one works it out, others wait."""
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or abs(now - known[0]) > _RECENT:
+                known = self._known[key] = now, work_out()
+            return known[1]
+
+
 @dataclass(frozen=True)
 class Workbench:
     """Everything services work with; made once in ``bootstrap``."""
@@ -60,6 +80,7 @@ class Workbench:
     inventory: Gpus
     storage: Storage
     clock: Callable[[], datetime]
+    recent: Recent = field(default_factory=Recent)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Workbench:
         """Itself: JupyterHub's configuration copies what it holds, and there is one bench."""

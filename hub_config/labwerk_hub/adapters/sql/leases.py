@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import held_units, leases
+from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 
@@ -84,9 +85,9 @@ class SqlLeases:
         """What was kept for somebody is being started only now."""
         self._set(session, intended_ms=intended_ms)
 
-    def set_stopping(self, session: str, reason: EndReason) -> None:
-        """Its stop has been asked for; the reason is kept for the end."""
-        self._set(session, stopping=reason.value)
+    def set_stopping(self, session: str, reason: EndReason | None) -> None:
+        """Its stop is asked for; the reason is kept for the end (None: not any more)."""
+        self._set(session, stopping=reason.value if reason else None)
 
     def set_ended(self, session: str, ended_ms: int, reason: EndReason) -> None:
         """Over; its units are held until they are given back."""
@@ -100,7 +101,9 @@ class SqlLeases:
     def begin_giving_back(self, session: str, now_ms: int, before_ms: int) -> bool:
         """Whether units are held for it that nobody has set out to free since ``before_ms``."""
         begun = leases.c.giving_back_ms
-        free_to = (leases.c.session == session) & (begun.is_(None) | (begun < before_ms))
+        # One from the future is of a clock that was set back since.
+        stale = begun.is_(None) | (begun < before_ms) | (begun > now_ms)
+        free_to = (leases.c.session == session) & stale
         if not self.holds(session):
             return False
         changed = self._connection.execute(
@@ -136,15 +139,13 @@ class SqlLeases:
         )
         return {flavour: int(count) for flavour, count in self._connection.execute(query)}
 
-    def durations_since(self, since_ms: int) -> dict[str, list[int]]:
-        """Milliseconds that the sessions ran which ended since then, by flavour."""
-        query = select(leases.c.flavour, leases.c.ended_ms - leases.c.started_ms).where(
+    def past_since(self, since_ms: int) -> list[Past]:
+        """The sessions that ran and ended since then."""
+        ran = leases.c.ended_ms - leases.c.started_ms
+        query = select(leases.c.institution, leases.c.flavour, leases.c.started_ms, ran).where(
             (leases.c.ended_ms >= since_ms) & leases.c.started_ms.is_not(None)
         )
-        found: dict[str, list[int]] = {}
-        for flavour, duration in self._connection.execute(query):
-            found.setdefault(flavour, []).append(int(duration))
-        return found
+        return [Past(*row) for row in self._connection.execute(query)]
 
     def used_by_day(self, since_ms: int) -> dict[tuple[str, int], int]:
         """Ticks by institution and day (since 1970, of the last metering) since then."""

@@ -52,15 +52,14 @@ class SqlTickets:
         row = self._connection.execute(query).first()
         return _ticket(row) if row is not None else None
 
-    def set_called(self, ticket: str, session: str, called_ms: int, held_until_ms: int) -> None:
-        """A lease was taken for it and is kept until ``held_until_ms``."""
-        self._set(
-            ticket,
-            state=TicketState.CALLED.value,
-            session=session,
-            called_ms=called_ms,
-            held_until_ms=held_until_ms,
-        )
+    def set_called(self, ticket: str, session: str, called_ms: int) -> None:
+        """A lease was taken for it."""
+        state = TicketState.CALLED.value
+        self._set(ticket, state=state, session=session, called_ms=called_ms)
+
+    def set_held(self, ticket: str, held_until_ms: int) -> None:
+        """The hub starts it; what was taken for it is kept until then."""
+        self._set(ticket, held_until_ms=held_until_ms)
 
     def set_ended(self, ticket: str, state: TicketState, ended_ms: int) -> None:
         """Started, left, missed or refused."""
