@@ -53,7 +53,8 @@ def test_a_full_pool_is_shown_with_when_it_will_not_be_and_can_be_waited_for(
     assert not choice.has_attr("disabled")
     said = pages.text(page)
     assert "0 of 1 free now" in said
-    assert "If you wait, you would start about" in said
+    assert "The only such slice is in use. It is due back" in said
+    assert "If you wait, you would start" in said
 
 
 def test_who_asks_for_a_full_pool_and_does_not_want_to_wait_is_refused(
@@ -61,7 +62,7 @@ def test_who_asks_for_a_full_pool_and_does_not_want_to_wait_is_refused(
 ) -> None:
     signed_in("anna").start("single")
     olga = signed_in("olga")
-    with pytest.raises(StartRefusedError, match="next one is due back"):
+    with pytest.raises(StartRefusedError, match="It is due back"):
         olga.start("single")
     assert books.held_by(olga.name) is None
     assert books.in_line() == []
