@@ -73,7 +73,7 @@ def _wait_until_it_is_the_lab(
     page: Page, wait: Wait, camille: Person, labwerk: Install, artifacts: Path
 ) -> None:
     def picture(name: str) -> None:
-        keep(page, artifacts, f"{wait.language}-wait-{name}")
+        keep(page, artifacts, f"{wait.language}-wait-{name}", whole="board" in name)
 
     heard = overheard(page)
     sign_in(page, labwerk.url, wait.login)
@@ -110,4 +110,4 @@ def _look_at_the_board_as_an_operator(
         sign_in(page, labwerk.url, "olga")
         page.goto(f"{labwerk.url}/hub/labwerk/board")
         expect(page.locator("#board-gpus")).to_contain_text(wait.name)
-        keep(page, artifacts, f"{wait.language}-wait-5-board-of-an-operator")
+        keep(page, artifacts, f"{wait.language}-wait-5-board-of-an-operator", whole=True)

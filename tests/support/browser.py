@@ -114,9 +114,9 @@ def start(page: Page) -> None:
     page.wait_for_selector(SHELL, state="visible")
 
 
-def keep(page: Page, folder: Path, name: str) -> Path:
-    """A screenshot in the run's folder."""
+def keep(page: Page, folder: Path, name: str, *, whole: bool = False) -> Path:
+    """A screenshot in the run's folder; with ``whole`` also of what one would scroll to."""
     file = folder / f"{name}.png"
     folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(file))
+    page.screenshot(path=str(file), full_page=whole)
     return file
