@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
-from labwerk_hub.domain.gpu import Slice
+from labwerk_hub.domain.gpu import Gpu, Slice
 from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.placement import Placement
@@ -82,7 +82,8 @@ class Offer:
 
     ``free`` of ``total`` slices can be taken now (None without a GPU). A second costs
     ``ticks_per_second``: what the slice that would be handed out costs, or the cheapest
-    where none is free. ``lasts_seconds`` is how long what is left of the budget pays for
+    where none is free; it is ``simulated`` if that slice is (``partly_simulated``: others, or
+    some of them, are). ``lasts_seconds`` is how long what is left of the budget pays for
     it (None: it costs nothing). A session first ends after ``usual_seconds`` and lasts
     ``longest_seconds`` at most; ``promised_from`` is when it must have ended because the
     slice is promised to others, where that is what bounds it. Who ``may_wait`` for it stands
@@ -95,6 +96,7 @@ class Offer:
     total: int | None
     models: tuple[str, ...]
     simulated: bool
+    partly_simulated: bool
     shared_by: int
     ticks_per_second: int
     lasts_seconds: int | None
@@ -137,6 +139,7 @@ class _Terms:
     total: int | None
     models: tuple[str, ...]
     simulated: bool
+    partly_simulated: bool
     shared_by: int
     ticks_per_second: int
     lasts_seconds: int | None
@@ -171,7 +174,8 @@ def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _
         free=pool.free(flavour) if flavour.needs_gpu else None,
         total=pool.total(flavour) if flavour.needs_gpu else None,
         models=tuple(dict.fromkeys(gpu.model.name for gpu in gpus)),
-        simulated=any(gpu.simulated for gpu in gpus),
+        simulated=_is_simulated(gpus, placement),
+        partly_simulated=len({gpu.simulated for gpu in gpus}) > 1,
         shared_by=max((gpu.shared_by(flavour.slices[gpu.model.name]) for gpu in gpus), default=1),
         ticks_per_second=rate,
         lasts_seconds=lasts,
@@ -199,6 +203,7 @@ def _offer(terms: _Terms, image: Image) -> Offer:
         total=terms.total,
         models=terms.models,
         simulated=terms.simulated,
+        partly_simulated=terms.partly_simulated,
         shared_by=terms.shared_by,
         ticks_per_second=terms.ticks_per_second,
         lasts_seconds=terms.lasts_seconds,
@@ -210,6 +215,12 @@ def _offer(terms: _Terms, image: Image) -> Offer:
         may_wait=terms.may_wait and image.tag is not None,
         before=terms.before,
     )
+
+
+def _is_simulated(gpus: list[Gpu], placement: Placement | None) -> bool:
+    if placement is not None:
+        return placement.gpu.simulated
+    return bool(gpus) and all(gpu.simulated for gpu in gpus)
 
 
 def _rate(flavour: Flavour, pool: Pool, placement: Placement | None) -> int:

@@ -169,13 +169,12 @@ def _flavours(workbench: Workbench, totals: PoolTotals, language: str) -> list[F
 def _models(sums: Sums) -> list[ModelView]:
     gpus: Counter[str] = Counter()
     faulty: Counter[str] = Counter()
-    simulated: set[str] = set()
+    simulated: Counter[str] = Counter()
     for kind in sums.shape.kinds:
         name = kind.gpu.model.name
         gpus[name] += kind.count
         faulty[name] += kind.count if kind.gpu.fault is not None else 0
-        if kind.gpu.simulated:
-            simulated.add(name)
+        simulated[name] += kind.count if kind.gpu.simulated else 0
     found = []
     for name in gpus:
         free, total = sums.units(name)
@@ -186,7 +185,7 @@ def _models(sums: Sums) -> list[ModelView]:
                 faulty=faulty[name],
                 units_free=free,
                 units=total,
-                simulated=name in simulated,
+                simulated=simulated[name],
             )
         )
     return found

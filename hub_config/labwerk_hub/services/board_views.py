@@ -107,14 +107,17 @@ class FlavourView(_View):
 
 
 class ModelView(_View):
-    """A model in the whole pool; ``units`` are those that can be handed out at all."""
+    """A model in the whole pool; ``units`` are those that can be handed out at all.
+
+    ``simulated`` of its ``gpus`` are.
+    """
 
     name: str
     gpus: int
     faulty: int
     units_free: int
     units: int
-    simulated: bool
+    simulated: int
 
 
 class Board(_View):
