@@ -251,3 +251,28 @@ def test_the_balance_is_bounded_by_the_institutions_budget() -> None:
     assert Balance("p", granted=100, used=10, held=20, institution_left=50).left == 50
     assert Balance("p", granted=100, used=10, held=20, institution_left=500).left == 70
     assert Balance("p", granted=100, used=90, held=20, institution_left=500).left == 0
+
+
+def test_an_offer_that_real_and_simulated_gpus_serve_says_which_would_be_handed_out() -> None:
+    gpus = (fixed_gpu("real", "1g.10gb@0"), fixed_gpu("sim", "1g.10gb@0"))
+    gpus = (replace(gpus[0], simulated=False), replace(gpus[1], simulated=True))
+    first = find(_offers(_pool(gpus=gpus)), ASKED)
+    second = find(_offers(_pool(_due(gpus[0].slices[0]), gpus=gpus)), ASKED)
+    neither = find(_offers(_pool(*(_due(gpu.slices[0]) for gpu in gpus), gpus=gpus)), ASKED)
+    assert isinstance(first, Offer)
+    assert isinstance(second, Offer)
+    assert isinstance(neither, Offer)
+    assert first.slice is not None
+    assert (first.simulated, first.partly_simulated) == (first.slice.gpu == "sim", True)
+    assert (second.simulated, second.partly_simulated) == (True, True)
+    assert (neither.simulated, neither.partly_simulated) == (False, True)
+
+
+def test_while_the_driver_is_silent_what_needs_no_gpu_can_be_had() -> None:
+    pool = replace(_pool(), inventory=Inventory((), readable=False))
+    small, cpu = find(_offers(pool), ASKED), find(_offers(pool), Request("cpu", "base"))
+    assert isinstance(small, Offer)
+    assert small.refusal is not None
+    assert "cannot be asked" in small.refusal.message.msgid
+    assert isinstance(cpu, Offer)
+    assert cpu.refusal is None
