@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from labwerk_hub.adapters.declared import DeclaredGpus
-from labwerk_hub.api.app import create_app
 from labwerk_hub.api.metrics import exposition
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.metering import to_ms
@@ -21,6 +18,7 @@ from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.services.reservations import Wanted, make
 from labwerk_hub.services.workbench import Workbench
 from prometheus_client.parser import text_string_to_metric_families
+from support.hub_service import serving
 from support.small_install import SmallInstall, install
 
 SMALL = [Slice("fixed", "1g.10gb", start, 1) for start in (0, 1)]
@@ -176,36 +174,10 @@ def test_every_metric_says_what_it_is(site: SmallInstall) -> None:
 
 
 @pytest.fixture
-def hub_port() -> Iterator[int]:
-    """The one answer of a hub that is needed here: whose token this is."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            token = self.headers["Authorization"].split()[1]
-            known = self.path == "/hub/api/user" and token in TOKENS
-            body = json.dumps(TOKENS.get(token, {})).encode()
-            self.send_response(200 if known else 403)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def service(site: SmallInstall, hub_port: int, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """The hub service as it is, without its loops: they begin with its lifespan."""
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "of-the-service")
-    app = create_app(site.settings)
-    app.state.hub_auth.api_url = f"http://127.0.0.1:{hub_port}/hub/api"
-    return TestClient(app)
+def service(site: SmallInstall, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """The hub service as it is, without its loops."""
+    with serving(site, TOKENS, monkeypatch) as client:
+        yield client
 
 
 def _get(service: TestClient, token: str | None) -> tuple[int, str, str]:
