@@ -7,7 +7,7 @@ granted only if the very same function, in the transaction that takes the lease,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -112,8 +112,10 @@ class Offer:
 
 def offers(catalogue: Catalogue, pool: Pool, balance: Balance, rules: Rules) -> tuple[Offer, ...]:
     """Every flavour with every image: what it costs, and why not, where not."""
-    found = [_terms_of(flavour, pool, balance, rules) for flavour in catalogue.flavours]
-    return tuple(_offer(terms, image) for terms in found for image in catalogue.images)
+    images = catalogue.images
+    found = (_of(f, images[0], pool, balance, rules) for f in catalogue.flavours if images)
+    # What a flavour can be had for does not depend on the image.
+    return tuple(_with(offer, image) for offer in found for image in images)
 
 
 def find(all_offers: Iterable[Offer], request: Request) -> Offer | Refusal:
@@ -130,29 +132,7 @@ def find(all_offers: Iterable[Offer], request: Request) -> Offer | Refusal:
     )
 
 
-@dataclass(frozen=True)
-class _Terms:
-    """What a flavour can be had for now, whatever the image."""
-
-    flavour: Flavour
-    free: int | None
-    total: int | None
-    models: tuple[str, ...]
-    simulated: bool
-    partly_simulated: bool
-    shared_by: int
-    ticks_per_second: int
-    lasts_seconds: int | None
-    usual_seconds: int
-    longest_seconds: int
-    refusal: Refusal | None
-    placement: Placement | None
-    promised_from: datetime | None
-    may_wait: bool
-    before: int
-
-
-def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _Terms:
+def _of(flavour: Flavour, image: Image, pool: Pool, balance: Balance, rules: Rules) -> Offer:
     lasting = term(flavour, rules.groups, rules.session_rules)
     gpus = pool.inventory.matching(flavour.slices) if flavour.needs_gpu else []
     placement = pool.place(flavour, lasting.usual_seconds) if gpus else None
@@ -169,8 +149,9 @@ def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _
     longest = max(0, min(bounds))
     refusal = _refusal(flavour, pool, bool(gpus), placement, lasts, longest)
     waits = refusal is not None and refusal.reason in _PASSING
-    return _Terms(
+    return Offer(
         flavour=flavour,
+        image=image,
         free=pool.free(flavour) if flavour.needs_gpu else None,
         total=pool.total(flavour) if flavour.needs_gpu else None,
         models=tuple(dict.fromkeys(gpu.model.name for gpu in gpus)),
@@ -182,39 +163,22 @@ def _terms_of(flavour: Flavour, pool: Pool, balance: Balance, rules: Rules) -> _
         usual_seconds=min(lasting.usual_seconds, longest),
         longest_seconds=longest,
         refusal=refusal,
-        placement=placement,
+        slice=placement.slice if placement else None,
         promised_from=promised,
         may_wait=waits and rules.waiting,
         before=len(pool.waiting_for(flavour)) if waits else 0,
     )
 
 
-def _offer(terms: _Terms, image: Image) -> Offer:
-    refusal = terms.refusal
-    if image.tag is None:
-        refusal = Refusal(
-            Reason.IMAGE_MISSING,
-            Message("This image has not been built on this machine yet. Please tell an operator."),
-        )
-    return Offer(
-        flavour=terms.flavour,
-        image=image,
-        free=terms.free,
-        total=terms.total,
-        models=terms.models,
-        simulated=terms.simulated,
-        partly_simulated=terms.partly_simulated,
-        shared_by=terms.shared_by,
-        ticks_per_second=terms.ticks_per_second,
-        lasts_seconds=terms.lasts_seconds,
-        usual_seconds=terms.usual_seconds,
-        longest_seconds=terms.longest_seconds,
-        refusal=refusal,
-        slice=terms.placement.slice if terms.placement else None,
-        promised_from=terms.promised_from,
-        may_wait=terms.may_wait and image.tag is not None,
-        before=terms.before,
+def _with(offer: Offer, image: Image) -> Offer:
+    """The same with another image, which may not be there."""
+    if image.tag is not None:
+        return replace(offer, image=image)
+    missing = Refusal(
+        Reason.IMAGE_MISSING,
+        Message("This image has not been built on this machine yet. Please tell an operator."),
     )
+    return replace(offer, image=image, refusal=missing, may_wait=False)
 
 
 def _is_simulated(gpus: list[Gpu], placement: Placement | None) -> bool:
