@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from click.testing import CliRunner
 from labwerk_hub import bootstrap
@@ -141,7 +143,8 @@ class SmallInstall:
 
     def run(self, *words: str) -> Answer:
         """Run a command of `labwerk` on it; an error of ours is its sentence."""
-        result = CliRunner().invoke(labwerk, [*words, "--settings", str(self.file)])
+        with mock.patch.dict(os.environ):  # a command is a process of its own, elsewhere
+            result = CliRunner().invoke(labwerk, [*words, "--settings", str(self.file)])
         if isinstance(result.exception, LabwerkError):
             return Answer(result.exception.message, 1)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
