@@ -146,10 +146,11 @@ def test_who_is_not_root_is_told_so(tmp_path: Path) -> None:
     other.boards(["H100-80GB"])
     for folder in (tmp_path, *tmp_path.parents):
         folder.chmod(folder.stat().st_mode | 0o001)
-    # The rights go when all is imported: others may not even start this Python.
+    # The rights go when all is imported and read: others may not even start this Python.
     read = (
         "import os, sys; sys.path[:0] = sys.argv[2:]; "
-        "import pynvml; from labwerk_hub.adapters.nvml import NvmlGpus; "
+        "import pynvml; from labwerk_hub.adapters.declared import models_by_pci; "
+        "from labwerk_hub.adapters.nvml import NvmlGpus; models_by_pci(); "
         "os.setgroups([]); os.setgid(65534); os.setuid(65534); "
         "NvmlGpus(library=sys.argv[1]).read()"
     )
