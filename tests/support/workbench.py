@@ -142,8 +142,10 @@ class RecordedGpus:
         return self._declared.prepare(slice_)
 
     def release(self, slice_: Slice) -> None:
-        """As declared GPUs do, unless something still runs there."""
+        """As declared GPUs do, unless the GPU is broken or something still runs there."""
         self.log.append(f"release {slice_.label}")
+        if clause := self.faults.get(slice_.gpu):
+            raise GpuFaultError(f"{slice_.gpu} {clause}.")
         if slice_.label in self.busy:
             raise GpuBusyError(f"A process still lives in {slice_.label}.")
         self._declared.release(slice_)

@@ -202,6 +202,21 @@ def test_an_instance_in_which_something_still_runs_is_given_back_at_a_later_read
         assert lease.slice.label not in bench.holding()
 
 
+def test_the_slice_of_a_gpu_that_was_lost_is_given_back_once_it_is_well(tmp_path: Path) -> None:
+    with bench_in(tmp_path, [dynamic_gpu()]) as bench:
+        anna = bench.person("Anna")
+        lease = bench.start(anna)
+        assert lease.slice is not None
+        bench.gpus.faults[lease.slice.gpu] = "has fallen off the bus"
+        bench.stop(anna)
+        assert bench.lease(lease.session).state is LeaseState.ENDED
+        reconcile(bench.workbench, None)
+        assert lease.slice.label in bench.holding()
+        bench.gpus.faults.clear()
+        reconcile(bench.workbench, None)
+        assert lease.slice.label not in bench.holding()
+
+
 def test_two_who_give_the_same_slice_back_at_once_destroy_its_instance_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.errors import GpuBusyError, LabwerkError
+from labwerk_hub.errors import GpuBusyError, GpuFaultError, LabwerkError
 from labwerk_hub.services import metering, waiting
 from labwerk_hub.services.offers import RefusedError, balance_of, entitled, new_lease, offers_to
 from labwerk_hub.services.pool import inventory_of
@@ -250,7 +250,7 @@ def give_back(workbench: Workbench, session: str) -> None:
 
     Of two who do this for the same session one goes on: the other must not destroy what is
     somebody else's by then. The driver may take its time, so no transaction waits for it.
-    Raises GpuBusyError or GpuDriverError if the instance cannot be destroyed yet.
+    Raises GpuBusyError, GpuFaultError or GpuDriverError if it cannot be destroyed yet.
     """
     with workbench.database.reading() as tx:
         lease = tx.leases.get(session)
@@ -264,7 +264,7 @@ def give_back(workbench: Workbench, session: str) -> None:
                 return
         try:
             workbench.inventory.release(lease.slice)
-        except GpuBusyError:
+        except (GpuBusyError, GpuFaultError):  # an answer; a silent driver may still do it
             with workbench.database.writing() as tx:
                 tx.leases.stop_giving_back(session)
             raise
