@@ -24,7 +24,7 @@ ELSEWHERE = 18555  # a port of the machine that nobody opened to sessions
 
 #: Runs inside the session: whether a TCP connection can be made, and what answers HTTP.
 PROBE = """
-import socket, urllib.error, urllib.request
+import os, socket, urllib.error, urllib.request
 
 def connects(address, port):
     try:
