@@ -226,6 +226,16 @@ def test_a_stop_that_was_not_made_before_a_sign_of_life_is_taken_back(
     assert not lifetime.is_to_stop(bench.workbench, lease.session)
 
 
+def test_a_stop_that_was_not_made_before_something_ran_again_is_taken_back(
+    bench: Bench, session: str
+) -> None:
+    assert [lease.session for lease in _pass(bench, 60)] == [session]
+    assert _pass(bench, 1, busy=1) == []
+    assert bench.lease(session).stopping is None
+    bench.stop(ANNA)
+    assert bench.lease(session).end_reason is EndReason.STOPPED
+
+
 def test_extending_is_a_sign_of_life(bench: Bench, session: str) -> None:
     _pass(bench, 55)
     lifetime.extend(bench.workbench, ANNA)

@@ -168,8 +168,8 @@ def _not_collected(
     return known.reported_ms is not None and not came and until_ms <= now_ms
 
 
-def stopping(workbench: Workbench, session: str, reason: EndReason) -> None:
-    """Keep why a session's stop is asked of the hub."""
+def stopping(workbench: Workbench, session: str, reason: EndReason | None) -> None:
+    """Keep why a session's stop is asked of the hub (None: it is not any more)."""
     with workbench.database.writing() as tx:
         tx.leases.set_stopping(session, reason)
 

@@ -121,7 +121,7 @@ def _is_abandoned(
 def _is_due(workbench: Workbench, lease: Lease) -> bool:
     """Whether a running session is to be stopped; the reason is kept for its end."""
     reason = lifetime.due(workbench, lease)
-    if reason is not None:
+    if reason is not lease.stopping:  # also when what was a reason is none any more
         lifetime.stopping(workbench, lease.session, reason)
     return reason is not None
 
