@@ -5,6 +5,7 @@ Standard library only, so that it runs before anything is installed.
 
 A source is one TOML file with its four languages side by side:
 
+* ``image``: the image that the notebook wants, kept in its metadata as ``labwerk.image``;
 * ``file`` and ``[words]``: the notebook's name, and words that code cells use as
   ``{{word}}`` (axis labels and comments), each in every language;
 * ``[[cells]]``: ``code``, the same for all languages, or a text in every language.
@@ -23,6 +24,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "de", "it", "fr")
+IMAGES = ("base", "pytorch", "rapids", "simulation")
 WORD = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -60,6 +62,18 @@ class Source:
     def name(self, language: str) -> str:
         """The notebook's file name in one language."""
         return self._text("file", self.content.get("file", {}), language) + ".ipynb"
+
+    def image(self) -> str:
+        """The name of the image that the notebook wants.
+
+        Raises:
+            RenderError: the source names none, or one that there is not.
+        """
+        image = self.content.get("image")
+        if image not in IMAGES:
+            known = ", ".join(IMAGES)
+            raise RenderError(f"{self.path.name}: image is {image!r}: name one of {known}.")
+        return str(image)
 
     def cells(self, language: str) -> list[Cell]:
         """The notebook's cells in one language.
@@ -107,6 +121,7 @@ def notebook(source: Source, language: str) -> dict[str, Any]:
                 "language": "python",
                 "name": "python3",
             },
+            "labwerk": {"image": source.image()},
             "language_info": {"name": "python"},
         },
         "nbformat": 4,
@@ -128,7 +143,7 @@ def render(language: str, destination: Path) -> list[Path]:
     """Write all notebooks of one language into a folder; returns their paths.
 
     Raises:
-        RenderError: a source lacks a text in this language.
+        RenderError: a source lacks a text in this language, or its image.
         OSError: the folder cannot be written.
     """
     documents = [(source.name(language), notebook(source, language)) for source in sources()]

@@ -18,6 +18,33 @@ from support.overview_service import dataset, overview, overview_service
 
 RENDER = REPOSITORY / "notebooks" / "render.py"
 
+NAMES = {
+    "en": [
+        "01-first-session",
+        "02-shared-datasets",
+    ],
+    "de": [
+        "01-erste-sitzung",
+        "02-geteilte-datensaetze",
+    ],
+    "it": [
+        "01-prima-sessione",
+        "02-dataset-condivisi",
+    ],
+    "fr": [
+        "01-premiere-session",
+        "02-jeux-de-donnees-partages",
+    ],
+}
+WANTED = ["base", "base"]
+SAME = {"pytorch": "PyTorch", "rapids": "RAPIDS"}
+TITLES = {
+    "en": SAME | {"base": "Data and plots", "simulation": "Simulation"},
+    "de": SAME | {"base": "Daten und Diagramme", "simulation": "Simulation"},
+    "it": SAME | {"base": "Dati e grafici", "simulation": "Simulazione"},
+    "fr": SAME | {"base": "Données et graphiques", "simulation": "Simulation"},
+}
+
 
 def load_render() -> ModuleType:
     spec = importlib.util.spec_from_file_location("render", RENDER)
@@ -39,6 +66,7 @@ def test_every_notebook_is_valid_in_every_language(language: str, tmp_path: Path
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
+        assert notebook.metadata.labwerk.image in render.IMAGES
         assert "{{" not in path.read_text("utf-8").replace("{{}}", "")
         for cell in notebook.cells:
             if cell.cell_type == "code":
@@ -48,21 +76,41 @@ def test_every_notebook_is_valid_in_every_language(language: str, tmp_path: Path
 def test_languages_differ_in_words_only(tmp_path: Path) -> None:
     kinds = []
     for language in render.LANGUAGES:
+        paths = render.render(language, tmp_path / language)
+        notebooks = [nbformat.read(path, as_version=4) for path in paths]
+        kinds.append([[cell.cell_type for cell in notebook.cells] for notebook in notebooks])
+    assert kinds[1:] == kinds[:-1]
+
+
+def test_every_notebook_keeps_its_image_in_its_metadata(tmp_path: Path) -> None:
+    images = {}
+    for language in render.LANGUAGES:
+        paths = sorted(render.render(language, tmp_path / language))
+        notebooks = [nbformat.read(path, as_version=4) for path in paths]
+        images[language] = [notebook.metadata.labwerk.image for notebook in notebooks]
+    assert images == dict.fromkeys(render.LANGUAGES, WANTED)
+
+
+def test_every_notebook_says_first_which_image_it_wants(tmp_path: Path) -> None:
+    for language, titles in TITLES.items():
         for path in render.render(language, tmp_path / language):
             notebook = nbformat.read(path, as_version=4)
-            kinds.append([cell.cell_type for cell in notebook.cells])
-    assert kinds[1:] == kinds[:-1]
+            assert f"**{titles[notebook.metadata.labwerk.image]}**" in notebook.cells[0].source
+
+
+def test_an_image_that_is_not_known_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "02.toml"
+    path.write_text('image = "cobol"\n', encoding="utf-8")
+    with pytest.raises(render.RenderError, match=r"02\.toml: image is 'cobol': name one of base"):
+        render.notebook(render.Source.read(path), "en")
 
 
 def test_the_command_needs_only_the_standard_library(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-I", "-S", RENDER, tmp_path], check=True)
     made = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.ipynb"))
-    assert made == [
-        "de/01-erste-sitzung.ipynb",
-        "en/01-first-session.ipynb",
-        "fr/01-premiere-session.ipynb",
-        "it/01-prima-sessione.ipynb",
-    ]
+    assert made == sorted(
+        f"{language}/{name}.ipynb" for language in NAMES for name in NAMES[language]
+    )
 
 
 def test_a_text_missing_in_a_language_is_named(tmp_path: Path) -> None:
