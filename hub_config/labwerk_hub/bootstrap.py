@@ -134,10 +134,7 @@ def catalogue(settings: Settings) -> Catalogue:
 
 def _images(settings: Settings) -> tuple[Image, ...]:
     built = BuiltImages.read(settings.machine.state)
-    return tuple(
-        Image(name=i.name, title=i.title, description=i.description, tag=i.tag)
-        for i in built.images
-    )
+    return tuple(Image(**dict(image)) for image in built.images)
 
 
 def _gpu(gpu: GpuSettings) -> Gpu:

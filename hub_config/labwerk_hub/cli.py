@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labwerk_hub.commands.images import images
 from labwerk_hub.commands.installed import (
     Installed,
     checkout,
@@ -41,14 +42,20 @@ def labwerk() -> None:
     """Labwerk: notebooks with slices of GPUs, run by the institutions themselves."""
 
 
-for command in (gpus, reservations, tickets):
+for command in (gpus, images, reservations, tickets):
     labwerk.add_command(command)
 
 
 @labwerk.command()
 @settings_option
 @click.option("--detach", is_flag=True, help="Return when everything answers.")
-def up(file: Path | None, detach: bool) -> None:
+@click.option(
+    "--images",
+    "bundle",
+    type=click.Path(path_type=Path),
+    help="A bundle of images to load instead of building them.",
+)
+def up(file: Path | None, detach: bool, bundle: Path | None) -> None:
     """Set up what is missing and start Labwerk."""
     from labwerk_hub.machine import locking
     from labwerk_hub.machine import up as setting_up
@@ -57,7 +64,7 @@ def up(file: Path | None, detach: bool) -> None:
     places = Places(state_of(origin.settings))
     root("up")
     with locking.locked(places):
-        settings = setting_up.bring_up(origin, _progress(places, done=1))
+        settings = setting_up.bring_up(origin, _progress(places, done=1), bundle)
     click.echo(f"\nLabwerk answers at {settings.network.public_url}")
     if settings.sign_in.is_demo:
         click.echo("\nSign in as one of the demo's people:\n" + setting_up.demo_people(settings))

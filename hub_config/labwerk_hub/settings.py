@@ -135,6 +135,13 @@ class SessionSettings(_Model):
     idle_warning_minutes: Annotated[int, Field(ge=1, le=600)] = 10
 
 
+class ImageSettings(_Model):
+    """Which images ``up`` builds, and in which variant all are built."""
+
+    build: Annotated[tuple[str, ...], Field(min_length=1)] = ("base",)
+    variant: Literal["auto", "cpu", "gpu"] = "auto"
+
+
 class WaitingSettings(_Model):
     """How people wait for what is not free."""
 
@@ -313,6 +320,7 @@ class Settings(_Model):
     machine: MachineSettings = MachineSettings()
     network: NetworkSettings = NetworkSettings()
     sessions: SessionSettings = SessionSettings()
+    images: ImageSettings = ImageSettings()
     sign_in: SignInSettings
     institutions: Annotated[tuple[InstitutionSettings, ...], Field(min_length=1)]
     projects: tuple[ProjectSettings, ...] = ()
@@ -335,6 +343,14 @@ class Settings(_Model):
             if institution.name == name:
                 return institution
         raise KeyError(name)
+
+    @property
+    def image_variant(self) -> Literal["cpu", "gpu"]:
+        """The images' variant: with "auto" as the pool is; simulated GPUs compute nothing."""
+        if self.images.variant != "auto":
+            return self.images.variant
+        real = self.pool.source == "nvml" or any(not gpu.simulated for gpu in self.gpus)
+        return "gpu" if real else "cpu"
 
     @property
     def issuer(self) -> str:

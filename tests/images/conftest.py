@@ -6,18 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from images.running import Hub, Server, running, stub_hub
-from labwerk_hub.machine.images import ensure_image
-from labwerk_hub.machine.log import Log
 from support.engine import Engine
-from support.environment import REPOSITORY
-from support.plain_image import places
+from support.images import built
 
 
 @pytest.fixture(scope="session")
 def base_image(engine: Engine) -> str:
     """The base image's tag, as `up` would build it."""
-    log = Log(places().logs / "images.log")
-    return ensure_image("base", REPOSITORY, engine.client, places(), log, log.say)
+    return built(engine.client, "base")
 
 
 @pytest.fixture(scope="session")

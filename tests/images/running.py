@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import tempfile
 import threading
@@ -20,11 +21,20 @@ import httpx
 import websocket
 from docker import DockerClient
 from docker.models.containers import Container
+from support.environment import REPOSITORY
 from support.kernel import Kernel
+from support.overview_service import dataset, overview
 
-UID = 200007
+#: Nobody's on this machine and in no image.
+UID = random.SystemRandom().randrange(200_001, 2_000_000_000)
 PERSON = "thr--anna-mueller"
 SCOPE = f"access:servers!server={PERSON}/"
+#: The datasets of the demo: where each is in a session, and its file.
+DATASETS = {
+    "iwe/windpark": "windpark_scada_2014_2015.parquet",
+    "iwe/lastprofile": "lastprofile_simbench_2016.parquet",
+    "thr/beton": "beton_druckfestigkeit.csv",
+}
 #: Tokens that the hub knows, and what their owners may.
 TOKENS = {
     "token-of-the-person": (PERSON, [SCOPE]),
@@ -36,6 +46,8 @@ class _Hub(BaseHTTPRequestHandler):
     """Answers as JupyterHub does to what a single-user server asks."""
 
     def do_GET(self) -> None:
+        if self.path.startswith("/services/labwerk/"):
+            return self._answer(200, _overview())
         if not self.path.endswith("/user"):
             return self._answer(200, {"version": "6.1.1"})
         token = self.headers.get("Authorization", "").partition(" ")[2]
@@ -62,6 +74,20 @@ class _Hub(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
+
+
+def _overview() -> dict[str, Any]:
+    return overview(
+        [dataset(name, name, Path("/data") / name / "1.0", file) for name, file in DATASETS.items()]
+    )
+
+
+def _data_mounts() -> dict[str, dict[str, str]]:
+    folder = REPOSITORY / "hub_config" / "datasets"
+    return {
+        str(folder / file): {"bind": f"/data/{name}/1.0/{file}", "mode": "ro"}
+        for name, file in DATASETS.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -193,11 +219,11 @@ def running(
             "/tmp": "rw,nosuid,nodev,size=256m,mode=1777",
             "/run": "rw,nosuid,nodev,noexec,size=16m,mode=1777",
         },
-        volumes={str(folder): {"bind": "/home/lab", "mode": "rw"}},
+        volumes={str(folder): {"bind": "/home/lab", "mode": "rw"}, **_data_mounts()},
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         pids_limit=1024,
-        mem_limit="2g",
+        mem_limit="3g",
         nano_cpus=int(cpus * 1e9),
         network=hub.network,
         environment=_environment(hub.api, language),

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from labwerk_hub.machine.engine_build import build, context_of, has_image
 from labwerk_hub.machine.errors import InstallError
+from labwerk_hub.machine.images.engine_build import build, context_of, has_image
 from labwerk_hub.machine.log import Log
 from support.engine import Engine
 from support.tiny_image import tiny_image

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from docker import DockerClient
-from labwerk_hub.machine.engine_build import build, context_of, has_image
 from labwerk_hub.machine.files import content_stamp
+from labwerk_hub.machine.images.engine_build import Files, build, context_of, has_image
+from labwerk_hub.machine.images.locks import added
+from labwerk_hub.machine.images.rootfs import Rootfs, ensure_rootfs
+from labwerk_hub.machine.images.wheelhouse import Wheelhouse, ensure_wheels
 from labwerk_hub.machine.log import Log
-from labwerk_hub.machine.places import Places
-from labwerk_hub.machine.rootfs import Rootfs, ensure_rootfs
-from labwerk_hub.machine.wheelhouse import ensure_wheels
 
-from support.environment import REPOSITORY, cache
+from support.environment import REPOSITORY
+from support.images import places
 
 _LOCK = REPOSITORY / "tests" / "data" / "plain-requirements.lock"
 _ROOTFS = Rootfs(REPOSITORY / "images" / "base")
@@ -37,11 +36,6 @@ CMD ["jupyterhub-singleuser"]
 """
 
 
-def places() -> Places:
-    """Where images of the tests are made from: what was fetched for an install serves here."""
-    return Places(cache() / "state")
-
-
 def plain_image(client: DockerClient) -> str:
     """The tag of the plain image; it is built if the engine does not have it."""
     stamp = content_stamp([_LOCK], _DOCKERFILE, _ROOTFS.stamp)
@@ -49,9 +43,10 @@ def plain_image(client: DockerClient) -> str:
     if not has_image(client, tag):
         places().cache.mkdir(parents=True, exist_ok=True)
         log = Log(places().logs / "images.log")
-        wheels = ensure_wheels(_LOCK, places(), log, _quiet)
-        rootfs = ensure_rootfs(_ROOTFS, client, places(), log, _quiet)
-        files: dict[str, Path] = {"wheels": wheels, "requirements.lock": _LOCK}
+        house = Wheelhouse(places().cache)
+        wheels = ensure_wheels(added(_LOCK), house, log, _quiet)
+        rootfs = ensure_rootfs(_ROOTFS, client, house, log, _quiet)
+        files: Files = {"wheels": wheels, "requirements.lock": _LOCK}
         build(client, context_of(files, _DOCKERFILE), tag, log=log, arguments={"ROOTFS": rootfs})
     return tag
 

@@ -19,6 +19,12 @@ class BuiltImage(BaseModel):
     title: Localized
     description: Localized
     tag: str | None
+    #: What it goes without as it was built here.
+    lacks: Localized | None = None
+    #: The least memory of a session with it, in GiB.
+    memory_gib: int = 1
+    #: Whether it is made for flavours with a GPU alone.
+    for_gpus: bool = False
 
 
 class BuiltImages(BaseModel):

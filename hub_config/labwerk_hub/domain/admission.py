@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NOT_ENTITLED = "not-entitled"
     UNKNOWN_CHOICE = "unknown-choice"
     IMAGE_MISSING = "image-missing"
+    IMAGE_TOO_LARGE = "image-too-large"
     ENGINE_UNREACHABLE = "engine-unreachable"
     ALREADY_RUNNING = "already-running"
     NOT_RUNNING = "not-running"
@@ -171,14 +172,29 @@ def _of(flavour: Flavour, image: Image, pool: Pool, balance: Balance, rules: Rul
 
 
 def _with(offer: Offer, image: Image) -> Offer:
-    """The same with another image, which may not be there."""
-    if image.tag is not None:
+    """The same with another image, which may not be there, or ask for more memory."""
+    refusal = _image_refusal(offer.flavour, image)
+    if refusal is None:
         return replace(offer, image=image)
-    missing = Refusal(
-        Reason.IMAGE_MISSING,
-        Message("This image has not been built on this machine yet. Please tell an operator."),
-    )
-    return replace(offer, image=image, refusal=missing, may_wait=False)
+    return replace(offer, image=image, refusal=refusal, may_wait=False)
+
+
+def _image_refusal(flavour: Flavour, image: Image) -> Refusal | None:
+    if image.tag is None:
+        return Refusal(
+            Reason.IMAGE_MISSING,
+            Message("This image has not been built on this machine yet. Please tell an operator."),
+        )
+    if image.memory_gib > flavour.memory_gib:
+        return Refusal(
+            Reason.IMAGE_TOO_LARGE,
+            Message(
+                "This image needs %(needed)s GiB of memory, and such a session has %(has)s GiB. "
+                "Please choose a larger one.",
+                {"needed": image.memory_gib, "has": flavour.memory_gib},
+            ),
+        )
+    return None
 
 
 def _is_simulated(gpus: list[Gpu], placement: Placement | None) -> bool:

@@ -38,12 +38,19 @@ class Flavour:
 
 @dataclass(frozen=True)
 class Image:
-    """A container image people can choose; ``tag`` is None until it is built."""
+    """A container image people can choose; ``tag`` is None until it is built.
+
+    ``lacks`` says what it goes without as it was built here. A session with it needs
+    ``memory_gib``, and ``for_gpus`` is whether it is made for flavours with a GPU alone.
+    """
 
     name: str
     title: Localized
     description: Localized
     tag: str | None
+    lacks: Localized | None = None
+    memory_gib: int = 1
+    for_gpus: bool = False
 
 
 @dataclass(frozen=True)

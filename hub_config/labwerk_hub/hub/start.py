@@ -13,6 +13,9 @@ from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request
 from labwerk_hub.domain.catalogue import Image
 from labwerk_hub.services.sessions import StartPage
 
+#: Refusals that are shown with the image; all others are the flavour's.
+_FOR_THE_IMAGE = (Reason.IMAGE_MISSING, Reason.IMAGE_TOO_LARGE)
+
 
 @dataclass(frozen=True)
 class FlavourChoice:
@@ -40,11 +43,12 @@ class FlavourChoice:
 
 @dataclass(frozen=True)
 class ImageChoice:
-    """An image as one answer."""
+    """An image as one answer; ``wants_gpu`` if it is for GPUs and the flavour has none."""
 
     image: Image
     refusal: Refusal | None
     chosen: bool
+    wants_gpu: bool
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,13 @@ def choices(page: StartPage, selected: Request | None = None, *, instead: bool =
     best = [_best(group, wanted) for group in by_flavour]
     previous = next((o for o in best if wanted and o.flavour.name == wanted.flavour), None)
     chosen = _nearest(best, previous) if instead else _still(previous)
-    images = [_best(group, wanted) for group in _grouped(page.offers, lambda o: o.image.name)]
-    image = _chosen_image(images, wanted)
+    images = [_with_flavour(group, chosen) for group in _by_image(page.offers)]
+    image = _chosen_image(images, wanted, instead=instead or selected is None)
     return Choices(
         flavours=tuple(FlavourChoice(o, o.refusal, o is chosen) for o in best),
         images=tuple(
-            ImageChoice(o.image, _image_refusal(o), o.image.name == image) for o in images
+            ImageChoice(o.image, _image_refusal(o), o.image.name == image, _wants_gpu(o))
+            for o in images
         ),
         missed=previous if previous is not None and previous is not chosen else None,
     )
@@ -109,6 +114,16 @@ def _grouped(offers: Iterable[Offer], key: Callable[[Offer], str]) -> list[list[
     for offer in offers:
         groups.setdefault(key(offer), []).append(offer)
     return list(groups.values())
+
+
+def _by_image(offers: Iterable[Offer]) -> list[list[Offer]]:
+    return _grouped(offers, lambda offer: offer.image.name)
+
+
+def _with_flavour(group: list[Offer], chosen: Offer | None) -> Offer:
+    """The offer that stands for an image: the one with the flavour that is chosen."""
+    flavour = chosen.flavour.name if chosen else ""
+    return next((offer for offer in group if offer.flavour.name == flavour), group[0])
 
 
 def _best(group: list[Offer], wanted: Request | None) -> Offer:
@@ -147,14 +162,20 @@ def _still(selected: Offer | None) -> Offer | None:
     return selected
 
 
-def _chosen_image(images: list[Offer], wanted: Request | None) -> str | None:
+def _chosen_image(images: list[Offer], wanted: Request | None, *, instead: bool) -> str | None:
     possible = [o.image.name for o in images if _image_refusal(o) is None]
-    if wanted is not None and wanted.image in possible:
-        return wanted.image
+    if wanted is not None and (wanted.image in possible or not instead):
+        return wanted.image if wanted.image in possible else None
     return possible[0] if possible else None
+
+
+def _wants_gpu(offer: Offer) -> bool:
+    """Not so where the image was built for machines without: it says so itself."""
+    image = offer.image
+    return image.for_gpus and image.lacks is None and not offer.flavour.needs_gpu
 
 
 def _image_refusal(offer: Offer) -> Refusal | None:
     """A refusal for the image's sake; one for the flavour's is shown with the flavour."""
     refusal = offer.refusal
-    return refusal if refusal and refusal.reason is Reason.IMAGE_MISSING else None
+    return refusal if refusal and refusal.reason in _FOR_THE_IMAGE else None

@@ -27,7 +27,7 @@ from labwerk_hub.machine.progress import Progress
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
 
-  up [--detach]         set up what is missing, and start Labwerk
+  up [--detach] [--images FILE]   set up what is missing, and start Labwerk
   down [--yes]          end sessions and stop Labwerk
   restart               start the programs anew; sessions live on
   status [--json]       show what runs
@@ -35,15 +35,16 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   check                 check the settings file and this machine; changes nothing
   gpus [--json]         show every GPU: what is free, in use, reserved or broken
   gpus plan             say what a layout of a GPU would give; changes nothing
+  images list|build|bundle|load|digest|bom|audit|new|lock
   tickets [--json]      show who waits
   reservations add|list|cancel
   reset [--yes]         remove everything that `up` made
 """
 #: Those that change nothing, and serve before anything is installed, too.
 _LOOKING = ("check", "gpus")
-#: Those about the pool: each has options of its own to explain.
-_OF_THE_POOL = ("gpus", "tickets", "reservations")
-COMMANDS = ("up", "down", "restart", "status", "logs", "check", *_OF_THE_POOL, "reset")
+#: Those of several parts: each has options of its own to explain.
+_WITH_PARTS = ("gpus", "images", "tickets", "reservations")
+COMMANDS = ("up", "down", "restart", "status", "logs", "check", *_WITH_PARTS, "reset")
 #: What a state directory may hold; anything else is not ours to touch.
 _KNOWN = frozenset(
     [
@@ -84,7 +85,7 @@ def _main(arguments: list[str]) -> NoReturn:
         print(_USAGE)
         sys.exit(0 if command in ("", "-h", "--help") else 2)
     asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)
-    if asks_for_help and command not in _OF_THE_POOL:
+    if asks_for_help and command not in _WITH_PARTS:
         print(_USAGE)
         sys.exit(0)
     wanted = _wanted(_settings_of(arguments))
@@ -207,7 +208,7 @@ def _nothing_there(command: str, wanted: Wanted, *, as_json: bool, yes: bool) ->
     if command == "reset" and wanted.state.is_dir():
         _remove_beginnings(Places(wanted.state), ask=not yes)
     print(f"There is no Labwerk in {wanted.state}; `up` makes it.")
-    sys.exit(1 if command in ("restart", "logs", *_OF_THE_POOL) else 0)
+    sys.exit(1 if command in ("restart", "logs", *_WITH_PARTS) else 0)
 
 
 def _remove_beginnings(places: Places, *, ask: bool) -> NoReturn:

@@ -12,8 +12,8 @@ import docker.errors
 
 from labwerk_hub.errors import EngineUnreachableError, StorageError
 from labwerk_hub.machine import engine, firewall, helper, mounts, network
-from labwerk_hub.machine.engine_build import LABEL_LAYER
 from labwerk_hub.machine.errors import CommandError, MachineError
+from labwerk_hub.machine.images.engine_build import LABEL_LAYER
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.readiness import helper_answers

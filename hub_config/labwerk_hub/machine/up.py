@@ -17,11 +17,13 @@ from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine import accounts, checks, engine, firewall, network, node, prepared
 from labwerk_hub.machine.announce import IMAGE_MIB, IMAGE_PACKAGES, require_room
 from labwerk_hub.machine.engine import EngineFacts
-from labwerk_hub.machine.engine_build import has_image
 from labwerk_hub.machine.environment import remove_old_environments
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.files import read_stamp, write_whole
-from labwerk_hub.machine.images import ensure_images, image_tag, read_images
+from labwerk_hub.machine.images.building import Workshop, ensure_images
+from labwerk_hub.machine.images.bundle import load_bundle
+from labwerk_hub.machine.images.engine_build import has_image
+from labwerk_hub.machine.images.recipe import recipe
 from labwerk_hub.machine.packages import can_install, install_packages
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import programs
@@ -33,8 +35,10 @@ from labwerk_hub.machine.supervisor import Supervisor
 from labwerk_hub.settings import Settings, load_settings
 
 
-def bring_up(origin: Origin, progress: Progress) -> Settings:
+def bring_up(origin: Origin, progress: Progress, bundle: Path | None = None) -> Settings:
     """Set up whatever is missing and start what does not run; the settings in use.
+
+    The images of ``bundle`` are loaded before those that are missing still are built.
 
     Raises a LabwerkError with one sentence for the first step that cannot be done; what
     was done before it stays and is not done again.
@@ -62,7 +66,8 @@ def bring_up(origin: Origin, progress: Progress) -> Settings:
         if settings.sign_in.is_demo:
             node.ensure_provider(places, found, log, origin.checkout)
     with progress.step("Images"):
-        _ensure_images(origin, places, facts, client, progress)
+        workshop = Workshop.of(origin.checkout, client, places, log, progress.note)
+        _ensure_images(settings, workshop, facts, bundle)
     with progress.step("Settings, secrets and databases"):
         settings = install(origin, settings, places)
         _migrate(settings, places, progress)
@@ -111,18 +116,17 @@ def ensure_network(
 
 
 def _ensure_images(
-    origin: Origin,
-    places: Places,
-    facts: EngineFacts,
-    client: docker.DockerClient,
-    progress: Progress,
+    settings: Settings, workshop: Workshop, facts: EngineFacts, bundle: Path | None
 ) -> None:
-    tags = [image_tag(entry.name, origin.checkout) for entry in read_images(origin.checkout).images]
-    if not all(has_image(client, tag) for tag in tags):
+    names, variant = settings.images.build, settings.image_variant
+    if bundle is not None:
+        load_bundle(workshop.engine, bundle)
+    tags = [recipe(name, workshop.checkout, variant).tag for name in names]
+    if not all(has_image(workshop.engine, tag) for tag in tags):
         require_room(facts.root, IMAGE_MIB, "building the images")
         if shutil.which("mmdebstrap") is None and can_install():
-            install_packages(places, progress.log, *IMAGE_PACKAGES)
-    ensure_images(origin.checkout, client, places, progress.log, progress.note)
+            install_packages(workshop.places, workshop.log, *IMAGE_PACKAGES)
+    ensure_images(workshop, names, variant)
 
 
 def install(origin: Origin, settings: Settings, places: Places) -> Settings:

@@ -9,6 +9,7 @@ import sys
 
 from account import name_the_user
 from deferred import deferred
+from graphics import draw_without_a_screen
 from home import make_data_folder
 from limits import use_only_our_cores
 
@@ -18,6 +19,7 @@ if __name__ == "__main__":
     name_the_user()
     make_data_folder()
     use_only_our_cores()
+    draw_without_a_screen()
     with deferred():
         import jupyterlab.labapp  # noqa: F401  (what it imports is deferred, too)
         from jupyterhub.singleuser.extension import main

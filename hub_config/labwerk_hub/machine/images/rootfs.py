@@ -19,11 +19,11 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
-from labwerk_hub.machine.engine_build import LABEL_LAYER, build, context_of, has_image
 from labwerk_hub.machine.errors import CommandError, InstallError
 from labwerk_hub.machine.files import content_stamp
+from labwerk_hub.machine.images.engine_build import EPOCH, LABEL_LAYER, build, context_of, has_image
+from labwerk_hub.machine.images.wheelhouse import Wheelhouse
 from labwerk_hub.machine.log import Log
-from labwerk_hub.machine.places import Places
 
 SUITE = "bookworm"
 _REGISTRY_IMAGE = f"debian:{SUITE}-slim"
@@ -69,7 +69,7 @@ class Rootfs:
 def ensure_rootfs(
     rootfs: Rootfs,
     engine: docker.DockerClient,
-    places: Places,
+    house: Wheelhouse,
     log: Log,
     note: Callable[[str], None],
 ) -> str:
@@ -79,8 +79,9 @@ def ensure_rootfs(
     """
     if has_image(engine, rootfs.tag):
         return rootfs.tag
-    kept = places.cache / "rootfs" / f"{rootfs.stamp[:12]}.tar"
+    kept = house.folder / "rootfs" / f"{rootfs.stamp[:12]}.tar"
     if not kept.exists():
+        house.require_network("the root filesystem's Debian packages")
         if _pulled(engine, log) and _built_from_registry(rootfs, engine, log, note):
             return rootfs.tag
         _make(rootfs, kept, log, note)
@@ -185,7 +186,7 @@ def _make(rootfs: Rootfs, kept: Path, log: Log, note: Callable[[str], None]) -> 
         *sources,
     ]
     try:
-        log.run(command)
+        log.run(command, env={"SOURCE_DATE_EPOCH": str(EPOCH)})
     except CommandError as error:
         fresh.unlink(missing_ok=True)
         raise InstallError(

@@ -21,12 +21,16 @@ from labwerk_hub.machine.log import Log
 LABEL_BUILD = "labwerk.build"
 #: Images below those that people choose: "rootfs" or "environment".
 LABEL_LAYER = "labwerk.layer"
+#: The time that all files of an image have, in seconds since 1970: 1 January 2026. It is
+#: not the time of the build, so that two builds give the same.
+EPOCH = 1767225600
 #: A step may be silent for this long: installing and compiling take a minute or two.
 _SILENCE_S = 1800
 _CHUNK = 2**20
 
-#: Names in the context and the files or folders that they stand for.
-Files = Mapping[str, Path]
+#: Names in the context and the files or folders that they stand for; of several folders
+#: the content is laid one over the other.
+Files = Mapping[str, Path | tuple[Path, ...]]
 
 
 def has_image(engine: docker.DockerClient, tag: str) -> bool:
@@ -45,9 +49,11 @@ def context_of(files: Files, dockerfile: str) -> Callable[[BinaryIO], None]:
         with tarfile.open(fileobj=stream, mode="w|") as tar:
             described = tarfile.TarInfo("Dockerfile")
             described.size = len(dockerfile.encode())
+            described.mtime = EPOCH
             tar.addfile(described, io.BytesIO(dockerfile.encode()))
-            for name, source in sorted(files.items()):
-                tar.add(source, name, filter=_plain)
+            for name, sources in sorted(files.items()):
+                for source in sources if isinstance(sources, tuple) else (sources,):
+                    tar.add(source, name, filter=_plain)
 
     return write
 
@@ -58,6 +64,7 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     if any(part == "__pycache__" or part.startswith(".") for part in parts):
         return None
     entry.uid = entry.gid = 0
+    entry.mtime = EPOCH
     entry.uname = entry.gname = "root"
     entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
     return entry

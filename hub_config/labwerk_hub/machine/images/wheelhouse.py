@@ -11,20 +11,21 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labwerk_hub.machine.environment import certificate_environment
 from labwerk_hub.machine.errors import CommandError, InstallError
 from labwerk_hub.machine.files import content_stamp, read_stamp, replace_folder, write_whole
+from labwerk_hub.machine.images.locks import Pin
+from labwerk_hub.machine.images.sources import copy_sources, sources_stamp
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.node import ensure_node, npm_environment
 from labwerk_hub.machine.places import Places
-from labwerk_hub.machine.sources import copy_sources, sources_stamp
 
 #: The Python of Debian 12, which images are made of, and the newest C library it can use.
-_PYTHON = "3.11"
+PYTHON = "3.11"
 _GLIBC_MINOR = 36
 
 
@@ -57,27 +58,61 @@ def own_stamp(package: OwnPackage, checkout: Path) -> str:
     return content_stamp([build_lock(checkout)], package.name, sources_stamp(package.folder))
 
 
+@dataclass(frozen=True)
+class Wheelhouse:
+    """Where everything that images are made from is kept once it was fetched or built.
+
+    It is the installation's ``cache`` folder, or a copy of another's for a site that
+    reaches nothing: with ``offline`` nothing is fetched, and what is missing is an error.
+    """
+
+    folder: Path
+    offline: bool = False
+
+    def require_network(self, what: str) -> None:
+        """Raises :class:`InstallError` if ``what`` would have to be fetched and may not be."""
+        if self.offline:
+            raise InstallError(
+                f"{self.folder} lacks {what}, and --offline forbids to fetch them; build once "
+                "where there is a network, and copy that installation's `cache` folder here."
+            )
+
+
 # -------------------------------------------------------------------- locked wheels
 
 
-def ensure_wheels(lock: Path, places: Places, log: Log, note: Callable[[str], None]) -> Path:
-    """A folder with the wheels of a lock file, for an image's Python.
+def ensure_wheels(
+    pins: Sequence[Pin], house: Wheelhouse, log: Log, note: Callable[[str], None]
+) -> Path:
+    """A folder with the wheels of these locked packages, for an image's Python.
 
     Raises :class:`InstallError` if a wheel cannot be had or has another hash.
     """
-    stamp = content_stamp([lock], platform.machine())
-    folder = places.cache / "wheels" / stamp[:12]
+    locked = "\n".join(pin.text for pin in pins) + "\n"
+    stamp = content_stamp([], locked, platform.machine())
+    folder = house.folder / "wheels" / stamp[:12]
     if read_stamp(folder / ".stamp") == stamp:
         return folder
-    note(f"download {lock.read_text(encoding='utf-8').count('==')} Python packages")
+    house.require_network(f"the wheels of {len(pins)} Python packages")
+    note(f"download {len(pins)} Python packages")
     folder.mkdir(parents=True, exist_ok=True)
     # What an interrupted run had fetched is kept here; not needed once all is there.
-    kept = places.cache / "wheels" / f".{stamp[:12]}.kept"
+    kept = house.folder / "wheels" / f".{stamp[:12]}.kept"
+    requirements = house.folder / "wheels" / f".{stamp[:12]}.lock"
+    write_whole(requirements, locked)
+    failing = "The Python packages of the images could not be fetched"
+    if special := [f"{pin.name} {pin.version}" for pin in pins if "+" in pin.version]:
+        failing += (
+            f" (for {', '.join(special)}, name an index or a folder that has such builds in "
+            "pip's configuration, or build the image with --gpu, which runs without a GPU, too)"
+        )
     _pip(
         log, "download", "--require-hashes", "--no-deps", "--only-binary=:all:",
-        "--python-version", _PYTHON, "--implementation", "cp", *_platforms(),
-        "--cache-dir", kept, "--dest", folder, "--requirement", lock,
+        "--python-version", PYTHON, "--implementation", "cp", *_platforms(),
+        "--cache-dir", kept, "--dest", folder, "--requirement", requirements,
+        failing=failing,
     )  # fmt: skip
+    requirements.unlink()
     write_whole(folder / ".stamp", stamp + "\n")
     shutil.rmtree(kept, ignore_errors=True)
     return folder
@@ -95,15 +130,21 @@ def _platforms() -> list[str]:
 
 
 def ensure_own_wheel(
-    package: OwnPackage, checkout: Path, places: Places, log: Log, note: Callable[[str], None]
+    package: OwnPackage,
+    checkout: Path,
+    places: Places,
+    house: Wheelhouse,
+    log: Log,
+    note: Callable[[str], None],
 ) -> Path:
     """The wheel of one of our packages, built if its sources are not the last build's.
 
     Raises :class:`InstallError` if it cannot be built.
     """
     stamp = own_stamp(package, checkout)
-    final = places.cache / "own-wheels" / package.name
+    final = house.folder / "own-wheels" / package.name
     if read_stamp(final / ".stamp") != stamp:
+        house.require_network(f"the wheel of {package.name} as it is in this checkout")
         note(f"build {package.name}")
         fresh = final.with_name(f".{package.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
@@ -119,7 +160,7 @@ def _build_wheel(
     package: OwnPackage, checkout: Path, places: Places, log: Log, target: Path
 ) -> None:
     """Build beside the checkout, which may be read-only or hold another build's leftovers."""
-    python = _ensure_build_environment(checkout, places, log)
+    python = ensure_build_environment(checkout, places, log)
     sources = places.cache / "build" / package.name
     copy_sources(package.folder, sources)
     environment = {"PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
@@ -133,7 +174,7 @@ def _build_wheel(
     shutil.rmtree(sources, ignore_errors=True)
 
 
-def _ensure_build_environment(checkout: Path, places: Places, log: Log) -> Path:
+def ensure_build_environment(checkout: Path, places: Places, log: Log) -> Path:
     """The Python of an environment that holds the build tools, and nothing else."""
     lock = build_lock(checkout)
     folder = places.cache / "build-env"

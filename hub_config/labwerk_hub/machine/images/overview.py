@@ -1,0 +1,66 @@
+"""Which images there are on this machine: for `images list`, as text and as JSON."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from labwerk_hub.machine.images.building import LABEL_AUDIT, Workshop
+from labwerk_hub.machine.images.catalogue import VARIANTS, ImageEntry, Variant, read_images
+from labwerk_hub.machine.images.engine_build import has_image
+from labwerk_hub.machine.images.recipe import recipe
+from labwerk_hub.machine.images.sizes import size_of
+
+
+class ImageHere(BaseModel):
+    """One image of images.toml in one variant; without ``tag`` it is not built here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    title: str
+    variant: str
+    tag: str | None
+    mb: int | None
+    growth: float | None
+    audit: str
+
+
+def images_here(workshop: Workshop, variant: Variant) -> list[ImageHere]:
+    """Every image: in the variant of the settings, and in the other one if it is built."""
+    rows = []
+    for entry in read_images(workshop.checkout).images:
+        rows.append(_row(entry, workshop, variant))
+        for other in VARIANTS:
+            if entry.has_variants and other != variant:
+                row = _row(entry, workshop, other)
+                rows += [row] if row.tag else []
+    return rows
+
+
+def _row(entry: ImageEntry, workshop: Workshop, variant: Variant) -> ImageHere:
+    tag = recipe(entry.name, workshop.checkout, variant).tag
+    here = has_image(workshop.engine, tag)
+    size = size_of(workshop.engine, tag, entry, variant, workshop.checkout) if here else None
+    labels = workshop.engine.images.get(tag).labels if here else {}
+    return ImageHere(
+        name=entry.name,
+        title=entry.title.en,
+        variant=variant if entry.has_variants else "",
+        tag=tag if here else None,
+        mb=size.mb if size else None,
+        growth=size.growth if size else None,
+        audit=labels.get(LABEL_AUDIT, ""),
+    )
+
+
+def as_text(rows: list[ImageHere]) -> str:
+    """A table for a terminal."""
+    lines = [f"{'image':14} {'variant':8} {'size':>9} {'last release':>13}  built as"]
+    for row in rows:
+        size = f"{row.mb / 1000:.2f} GB" if row.mb else "–"
+        growth = f"{row.growth * 100:+.0f} %" if row.growth is not None else "–"
+        built = row.tag or f"not built; `images build {row.name}` builds it"
+        lines.append(f"{row.name:14} {row.variant or '–':8} {size:>9} {growth:>13}  {built}")
+        if row.audit:
+            lines.append(f"{'':14} advisories, {row.audit}")
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+"""TensorBoard in Lab's launcher; it shows every run that was logged below the home."""
+
+from traitlets.config import get_config
+
+c = get_config()
+
+c.ServerProxy.servers = {
+    "tensorboard": {
+        "command": [
+            *("/opt/labwerk/bin/python", "-I", "-W", "ignore", "-m", "tensorboard.main"),
+            *("--logdir", "/home/lab", "--host", "127.0.0.1", "--port", "{port}"),
+            *("--path_prefix", "{base_url}tensorboard", "--load_fast", "false"),
+        ],
+        "absolute_url": True,
+        "timeout": 60,
+        "launcher_entry": {"title": "TensorBoard", "category": "Other"},
+    },
+}

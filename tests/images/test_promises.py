@@ -1,0 +1,60 @@
+"""Each image keeps its promises: the functions of its promises.py run inside it, and say nothing.
+
+What a person would see in a notebook as a warning fails them, too.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+
+import pytest
+from images.running import Hub, Server, running
+from support.engine import Engine
+from support.environment import REPOSITORY
+from support.images import ENTRIES, built
+
+
+def promises() -> Iterator[tuple[str, Path, str]]:
+    for entry in ENTRIES:
+        file = REPOSITORY / "images" / entry.folder / entry.tests
+        for part in ast.parse(file.read_text()).body:
+            if isinstance(part, ast.FunctionDef) and part.name.startswith("test_"):
+                yield entry.name, file, part.name
+
+
+PROMISES = tuple(promises())
+
+
+@pytest.fixture(scope="module")
+def server_of(engine: Engine, hub: Hub) -> Iterator[Callable[[str], Server]]:
+    """A server of an image; one serves all its promises."""
+    with ExitStack() as stack:
+
+        @cache
+        def server(name: str) -> Server:
+            image = built(engine.client, name)
+            return stack.enter_context(running(engine.client, image, hub, cpus=2))
+
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "promise"), PROMISES, ids=[f"{n}: {p[5:]}" for n, _, p in PROMISES]
+)
+def test_it_keeps_the_promise(
+    server_of: Callable[[str], Server], name: str, file: Path, promise: str
+) -> None:
+    server = server_of(name)
+    script = server.home / "promise.py"
+    script.write_text(f"{file.read_text()}\n\nif __name__ == '__main__':\n    {promise}()\n")
+    script.chmod(0o644)
+    # As a kernel has it: what the start has set, and Python's own choice of what to warn of.
+    said = server.run(
+        *("bash", "-c"),
+        "set -a; MUJOCO_GL=osmesa; OMP_NUM_THREADS=2; cd ~ && python promise.py 2>&1",
+    )
+    assert said.strip() == ""

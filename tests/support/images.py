@@ -1,0 +1,33 @@
+"""Labwerk's images as the tests build them: once a run, in the variant for this machine."""
+
+from __future__ import annotations
+
+from docker import DockerClient
+from labwerk_hub.machine.images.building import Workshop, ensure_image
+from labwerk_hub.machine.images.catalogue import ImageEntry, Variant, read_images
+from labwerk_hub.machine.images.wheelhouse import Wheelhouse
+from labwerk_hub.machine.log import Log
+from labwerk_hub.machine.places import Places
+
+from support.environment import REPOSITORY, cache
+
+#: The tests' machine has no GPU; the other variant is built and tried by `bench images`.
+VARIANT: Variant = "cpu"
+ENTRIES: tuple[ImageEntry, ...] = read_images(REPOSITORY).images
+NAMES = tuple(entry.name for entry in ENTRIES)
+
+
+def places() -> Places:
+    """Where images of the tests are made from: what was fetched for an install serves here."""
+    return Places(cache() / "state")
+
+
+def workshop(client: DockerClient, house: Wheelhouse | None = None) -> Workshop:
+    """The tests' workshop; with a wheelhouse of its own it fetches everything anew."""
+    log = Log(places().logs / "images.log")
+    return Workshop(REPOSITORY, client, places(), house or Wheelhouse(places().cache), log, log.say)
+
+
+def built(client: DockerClient, name: str) -> str:
+    """An image's tag, as `up` and `images build` would build it."""
+    return ensure_image(name, workshop(client), VARIANT)
