@@ -22,25 +22,29 @@ NAMES = {
     "en": [
         "01-first-session",
         "02-shared-datasets",
+        "03-rapids",
         "04-pytorch",
     ],
     "de": [
         "01-erste-sitzung",
         "02-geteilte-datensaetze",
+        "03-rapids",
         "04-pytorch",
     ],
     "it": [
         "01-prima-sessione",
         "02-dataset-condivisi",
+        "03-rapids",
         "04-pytorch",
     ],
     "fr": [
         "01-premiere-session",
         "02-jeux-de-donnees-partages",
+        "03-rapids",
         "04-pytorch",
     ],
 }
-WANTED = ["base", "base", "pytorch"]
+WANTED = ["base", "base", "rapids", "pytorch"]
 SAME = {"pytorch": "PyTorch", "rapids": "RAPIDS"}
 TITLES = {
     "en": SAME | {"base": "Data and plots", "simulation": "Simulation"},
