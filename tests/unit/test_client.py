@@ -264,9 +264,47 @@ def test_outside_labwerk_there_is_no_service_to_ask(monkeypatch: pytest.MonkeyPa
         labwerk.datasets()
 
 
+def test_what_a_notebook_needs_and_has_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "never_imported").mkdir()
+    for name in ("__init__.py", "part.py"):
+        (tmp_path / "never_imported" / name).write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    labwerk.need("json", "sys", "polars", "never_imported.part", "importlib.metadata")
+    with pytest.raises(labwerk.MissingLibraryError, match=r"never_imported\.other"):
+        labwerk.need("never_imported.other")
+    with pytest.raises(labwerk.MissingLibraryError, match=r"json\.decoder\.deeper"):
+        labwerk.need("json.decoder.deeper")
+
+
+@pytest.mark.parametrize(
+    ("modules", "said"),
+    [
+        (["torch", "lightning", "json"], "needs torch, lightning, .* the image “PyTorch”"),
+        (["dask"], "needs dask, .* the image “RAPIDS”"),
+        (
+            ["dask.dataframe", "cudf"],
+            "needs dask.dataframe, cudf, .* the image “RAPIDS” with a GPU",
+        ),
+        (["mujoco", "warp"], "needs mujoco, warp, .* the image “Simulation”"),
+        (["torch", "mujoco"], "needs torch, mujoco, .* choose an image that has it"),
+        (["no_such_thing"], "needs no_such_thing, .* “%pip install”"),
+    ],
+)
+def test_what_a_notebook_needs_and_has_not_is_said_with_the_image_that_has_it(
+    modules: list[str], said: str
+) -> None:
+    with pytest.raises(labwerk.MissingLibraryError, match=said) as refused:
+        labwerk.need(*modules)
+    assert refused.value.code == "missing-library"
+    assert "json" not in str(refused.value)
+
+
 def test_importing_labwerk_loads_no_data_library() -> None:
     code = (
         "import sys, labwerk; heavy = {'polars', 'pandas', 'duckdb', 'ipywidgets', 'babel'};"
+        "heavy |= {'packaging', 'jupyter_core', 'argparse', 'labwerk.envs', 'labwerk.command'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -7,6 +7,7 @@
 >>> labwerk.datasets()                    # what this session may read
 >>> frame = labwerk.open("iwe/windpark")  # cudf on a GPU, else polars or pandas
 >>> labwerk.explore("iwe/windpark")       # look at columns and values first
+>>> labwerk.need("torch", "polars")       # or a sentence that says which image has them
 
 Everything speaks the language in ``LABWERK_LANGUAGE``. What goes wrong is a
 `LabwerkError` with a code and one sentence.
@@ -31,6 +32,7 @@ from labwerk.errors import (
 )
 from labwerk.frames import Engine
 from labwerk.frames import open_dataset as open  # noqa: A004  read as labwerk.open
+from labwerk.libraries import need
 from labwerk.model import Budget, Dataset, Datasets, File, Session, Slice, Use
 from labwerk.service import fetch_overview
 
@@ -61,6 +63,7 @@ __all__ = [
     "budget",
     "datasets",
     "explore",
+    "need",
     "open",
     "session",
 ]

@@ -158,11 +158,44 @@ class MissingLibraryError(LabwerkError):
 
     code = "missing-library"
 
-    def __init__(self, library: str) -> None:
-        super().__init__(
+    @classmethod
+    def asked(cls, library: str) -> MissingLibraryError:
+        """For the one that an engine or a widget is made with."""
+        return cls(
             say(
                 "The library %(library)s is not in this image: choose another engine or image, "
                 "or install it with “%%pip install %(library)s”.",
                 library=library,
+            )
+        )
+
+    @classmethod
+    def needed(cls, libraries: Sequence[str], image: str | None) -> MissingLibraryError:
+        """For those that a notebook needs, all of them in ``image``, or not in one of ours."""
+        names = ", ".join(libraries)
+        if image is None:
+            message = say(
+                "This needs %(libraries)s, which this image does not have: choose an image that "
+                "has it, or install what is missing with “%%pip install”.",
+                libraries=names,
+            )
+        else:
+            message = say(
+                "This needs %(libraries)s, which this image does not have: stop the server and "
+                "start it again with the image “%(image)s”.",
+                libraries=names,
+                image=image,
+            )
+        return cls(message)
+
+    @classmethod
+    def needed_with_gpu(cls, libraries: Sequence[str], image: str) -> MissingLibraryError:
+        """For those that ``image`` has only where the session has a GPU."""
+        return cls(
+            say(
+                "This needs %(libraries)s, which only the image “%(image)s” with a GPU has: stop "
+                "the server and start it again with both.",
+                libraries=", ".join(libraries),
+                image=image,
             )
         )

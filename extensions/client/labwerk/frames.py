@@ -96,7 +96,7 @@ def _read(engine: Engine, path: Path, found: str) -> Any:
     try:
         library = import_module(engine)
     except ModuleNotFoundError as error:
-        raise MissingLibraryError(error.name or engine) from error
+        raise MissingLibraryError.asked(error.name or engine) from error
     reader = getattr(library, f"read_{found}")
     if engine == "polars" and found == "csv":
         return reader(path, try_parse_dates=True)

@@ -18,7 +18,7 @@ def make_explorer(dataset: str | Dataset, file: str | None) -> Explorer:
     """The widget behind `labwerk.explore`; see there."""
     for library in ("ipywidgets", "polars"):
         if find_spec(library) is None:
-            raise MissingLibraryError(library)
+            raise MissingLibraryError.asked(library)
     from labwerk.explorer.source import Source
     from labwerk.explorer.widget import Explorer
 
