@@ -24,27 +24,31 @@ NAMES = {
         "02-shared-datasets",
         "03-rapids",
         "04-pytorch",
+        "05-simulation-first",
     ],
     "de": [
         "01-erste-sitzung",
         "02-geteilte-datensaetze",
         "03-rapids",
         "04-pytorch",
+        "05-erst-simulieren",
     ],
     "it": [
         "01-prima-sessione",
         "02-dataset-condivisi",
         "03-rapids",
         "04-pytorch",
+        "05-prima-simulare",
     ],
     "fr": [
         "01-premiere-session",
         "02-jeux-de-donnees-partages",
         "03-rapids",
         "04-pytorch",
+        "05-simuler-d-abord",
     ],
 }
-WANTED = ["base", "base", "rapids", "pytorch"]
+WANTED = ["base", "base", "rapids", "pytorch", "simulation"]
 SAME = {"pytorch": "PyTorch", "rapids": "RAPIDS"}
 TITLES = {
     "en": SAME | {"base": "Data and plots", "simulation": "Simulation"},
