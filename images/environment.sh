@@ -7,7 +7,7 @@ set -eu
 time=@$1
 PATH=$PATH:/usr/sbin:/sbin
 # Byte code must not depend on the process that made it: sets are written in their order.
-export PYTHONHASHSEED=0
+export PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
 
 if [ -n "$(find /srv -name '*.deb' -print -quit)" ]; then
   find /srv -name '*.deb' -print0 | sort -z | DEBIAN_FRONTEND=noninteractive xargs -0 \
@@ -40,7 +40,7 @@ fi
 # what is no Python though it is named so is left as it is.
 find /opt/labwerk/lib -name '*.py' -newermt "$time" -print0 | sort -z |
   xargs -0 --no-run-if-empty --max-procs="$(nproc)" --max-args=400 \
-    /opt/labwerk/bin/python -m compileall -qq --invalidation-mode unchecked-hash || [ $? -eq 123 ]
+    /opt/labwerk/bin/python -m compileall -qq -f --invalidation-mode unchecked-hash || [ $? -eq 123 ]
 
 rm -rf /tmp/* /root/.cache
 find / -xdev -newermt "$time" -print0 | xargs -0 touch --no-dereference --date="$time" 2> /dev/null || true

@@ -46,7 +46,7 @@ def test_plots_with_plotly_and_asks_nothing_of_the_outside() -> None:
     import plotly.io
 
     figure = go.Figure(go.Scatter(x=[3, 7, 12], y=[10, 420, 1900]))
-    assert "plotly" in plotly.io.renderers.default
+    assert "plotly_mimetype" in plotly.io.renderers
     page = figure.to_html(include_plotlyjs=True)
     assert "Plotly.newPlot" in page
     assert '<script src="http' not in page

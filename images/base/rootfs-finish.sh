@@ -32,3 +32,4 @@ mkdir -p "$top/home/lab" "$top/projects" "$top/data"
 rm -f "$top/etc/apt/apt.conf.d/99mmdebstrap"
 rm -f "$top/etc/resolv.conf" "$top/etc/hostname" 2> /dev/null || true
 rm -rf "$top"/var/lib/apt/lists/* "$top"/var/cache/apt/* "$top"/var/log/*
+rm -f "$top"/var/cache/ldconfig/aux-cache "$top"/var/cache/debconf/*-old "$top"/var/lib/dpkg/*-old

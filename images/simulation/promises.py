@@ -4,7 +4,7 @@
 def test_warp_computes_and_differentiates() -> None:
     import warp
 
-    warp.config.quiet = True
+    warp.config.log_level = warp.LOG_WARNING
     warp.init()
 
     @warp.kernel

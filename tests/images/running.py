@@ -99,9 +99,10 @@ class Hub:
 
 
 @contextmanager
-def stub_hub(client: DockerClient) -> Iterator[Hub]:
-    """A hub at the gateway of a network of its own."""
-    network = client.networks.create("labwerk-images", driver="bridge")
+def stub_hub(client: DockerClient, *, internal: bool = False) -> Iterator[Hub]:
+    """A hub at the gateway of a network of its own, which leads no further if ``internal``."""
+    name = f"labwerk-images-{uuid.uuid4().hex[:6]}"
+    network = client.networks.create(name, driver="bridge", internal=internal)
     network.reload()
     gateway = network.attrs["IPAM"]["Config"][0]["Gateway"]
     server = ThreadingHTTPServer((gateway, 0), _Hub)
@@ -134,12 +135,17 @@ class Server:
         """A request with a token of somebody's, or with none."""
         return httpx.get(f"{self.url}{path}", headers=_authorization(token), timeout=30)
 
-    def post(self, path: str) -> Any:
+    def post(self, path: str, content: Mapping[str, str] | None = None) -> Any:
         """A request of the person's; the answer's JSON."""
         headers = _authorization("token-of-the-person")
-        answer = httpx.post(f"{self.url}{path}", headers=headers, timeout=60)
+        answer = httpx.post(f"{self.url}{path}", headers=headers, json=content, timeout=60)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def delete(self, path: str) -> None:
+        """End something of the person's."""
+        headers = _authorization("token-of-the-person")
+        httpx.delete(f"{self.url}{path}", headers=headers, timeout=60).raise_for_status()
 
     def run(self, *command: str) -> str:
         """What a command prints in the container; AssertionError unless it exits 0."""
@@ -171,9 +177,30 @@ class TokenKernel(Kernel):
         self._socket = websocket.create_connection(
             f"{url}?session_id={self._session}",
             header=_authorization("token-of-the-person"),
-            timeout=60,
+            timeout=300,
             suppress_origin=True,
         )
+
+
+def run_from_kernel(server: Server, *command: str, seconds: float = 300, **variables: str) -> str:
+    """What a command prints that a kernel starts: with all that a session's start has set.
+
+    AssertionError unless it exits 0. ``variables`` are set beside.
+    """
+    code = f"""
+import os, subprocess
+done = subprocess.run(
+    {list(command)!r}, cwd="/home/lab", env={{**os.environ, **{variables!r}}},
+    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+)
+print(done.returncode, done.stdout, sep="\\n")
+"""
+    kernel = server.post("/api/kernels")["id"]
+    with TokenKernel(server, kernel) as connection:
+        status, _, said = connection.run(code, seconds).partition("\n")
+    server.delete(f"/api/kernels/{kernel}")
+    assert status == "0", f"{command} exits {status}:\n{said}"
+    return said
 
 
 def said_in_terminal(server: Server, line: str, until: str, seconds: float = 30) -> str:

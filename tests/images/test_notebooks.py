@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from images.running import UID, Hub, Server, running
+from images.running import UID, Hub, Server, run_from_kernel, running
 from support.engine import Engine
 from support.environment import REPOSITORY
 from support.images import built
@@ -76,10 +76,12 @@ def run_notebook(server: Server, source: Path, language: str) -> dict[str, Any]:
     copy = server.home / source.name
     copy.write_bytes(source.read_bytes())
     os.chown(copy, UID, UID)
-    server.run(
-        *("env", f"LABWERK_LANGUAGE={language}", "LABWERK_SIMULATED=1", "MUJOCO_GL=osmesa"),
-        *("OMP_NUM_THREADS=2", "jupyter", "nbconvert", "--log-level=ERROR", "--to", "notebook"),
-        *("--execute", "--allow-errors", "--inplace", f"/home/lab/{source.name}"),
+    run_from_kernel(
+        server,
+        *("jupyter", "nbconvert", "--log-level=ERROR", "--to", "notebook", "--execute"),
+        *("--allow-errors", "--inplace", f"/home/lab/{source.name}"),
+        LABWERK_LANGUAGE=language,
+        LABWERK_SIMULATED="1",
     )
     done: dict[str, Any] = json.loads(copy.read_text("utf-8"))
     return done

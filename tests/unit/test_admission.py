@@ -214,6 +214,14 @@ def test_an_image_that_is_not_built_is_shown_and_nobody_waits_for_it() -> None:
     assert not offer.may_wait
 
 
+def test_an_image_that_needs_more_memory_is_refused_with_the_figures() -> None:
+    (offer, _) = _offers(_pool(), shown=replace(image("base"), memory_gib=64))
+    refusal = _refusal(offer)
+    assert refusal.reason is Reason.IMAGE_TOO_LARGE
+    assert refusal.message.params == {"needed": 64, "has": offer.flavour.memory_gib}
+    assert not offer.may_wait
+
+
 @pytest.mark.parametrize(
     ("gpu", "sentence"),
     [

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 from labwerk_hub.adapters.declared import declared_gpu
-from labwerk_hub.domain.admission import Reason, Request, Rules, offers
+from labwerk_hub.domain.admission import Reason, Refusal, Request, Rules, offers
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
 from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.pool import Pool
-from labwerk_hub.domain.texts import Localized
+from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.domain.waiting import Occupied
 from labwerk_hub.hub.start import Choices, choices, options_from_form
 from labwerk_hub.services.sessions import StartPage
@@ -47,6 +47,7 @@ FLAVOURS = (
 )
 BASE = Image("base", Localized.same("Base"), Localized.same("…"), "labwerk/base:1")
 TORCH = Image("torch", Localized.same("PyTorch"), Localized.same("…"), "labwerk/torch:1")
+HEAVY = replace(TORCH, memory_gib=4)
 UNBUILT = Image("rapids", Localized.same("RAPIDS"), Localized.same("…"), None)
 
 
@@ -142,6 +143,44 @@ def test_an_image_that_is_not_built_makes_no_flavour_impossible() -> None:
     assert refusals["rapids"] is not None
     assert refusals["rapids"].reason is Reason.IMAGE_MISSING
     assert _chosen(shown) == ("small", "base")
+
+
+def _with_torch(torch: Image, selected: Request, *, instead: bool) -> Choices:
+    page = _page()
+    shown = tuple(
+        replace(o, image=torch, refusal=None if o.flavour.memory_gib >= torch.memory_gib else R)
+        if o.image.name == "torch"
+        else o
+        for o in page.offers
+    )
+    return choices(replace(page, offers=shown), selected, instead=instead)
+
+
+R = Refusal(Reason.IMAGE_TOO_LARGE, Message("…"))
+
+
+def test_an_image_that_needs_more_memory_is_refused_beside_the_flavour_that_is_chosen() -> None:
+    shown = _with_torch(HEAVY, Request("cpu", "torch"), instead=True)
+    assert {i.image.name: i.refusal for i in shown.images}["torch"] is R
+    assert all(f.refusal is None for f in shown.flavours)
+    assert _chosen(shown) == ("cpu", "base")
+
+
+def test_an_open_page_chooses_no_other_image_by_itself() -> None:
+    shown = _with_torch(HEAVY, Request("cpu", "torch"), instead=False)
+    assert _chosen(shown) == ("cpu", None)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "lacks", "hint"),
+    [("small", None, False), ("cpu", None, True), ("cpu", Localized.same("no cuDF"), False)],
+)
+def test_an_image_for_gpus_says_so_beside_a_flavour_without_one(
+    flavour: str, lacks: Localized | None, hint: bool
+) -> None:
+    torch = replace(TORCH, for_gpus=True, lacks=lacks)
+    shown = _with_torch(torch, Request(flavour, "base"), instead=True)
+    assert {i.image.name: i.wants_gpu for i in shown.images}["torch"] is hint
 
 
 def test_a_full_flavour_blames_no_image() -> None:

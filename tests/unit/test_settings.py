@@ -200,6 +200,27 @@ def test_a_pool_that_cannot_be_so_is_told(
     assert any(said in problem for problem in problems), problems
 
 
+NVML = ('source = "declared"', 'source = "nvml"')
+
+
+@pytest.mark.parametrize(
+    ("replacements", "variant"),
+    [
+        ((), "cpu"),
+        ((('variant = "auto"', 'variant = "gpu"'),), "gpu"),
+        ((NVML,), "gpu"),
+        (
+            (('source = "declared"', 'source = "nvml"'), ('variant = "auto"', 'variant = "cpu"')),
+            "cpu",
+        ),
+    ],
+)
+def test_images_are_built_for_gpus_where_there_are_real_ones(
+    edited: Edited, replacements: tuple[tuple[str, str], ...], variant: str
+) -> None:
+    assert load_settings(edited(*replacements)).image_variant == variant
+
+
 def test_all_faults_are_told_at_once(edited: Edited) -> None:
     problems = _problems(
         edited(

@@ -125,6 +125,8 @@ def ensure_image(name: str, workshop: Workshop, variant: Variant) -> str:
         raise EngineUnreachableError(
             f"The Docker engine does not answer ({error}); start it, then run `up` again."
         ) from None
+    if wanted.dockerfile is not None:
+        return _build_from_dockerfile(wanted, wanted.dockerfile, workshop, variant)
     checkout, places, log, note = (
         workshop.checkout, workshop.places, workshop.log, workshop.note,
     )  # fmt: skip
@@ -143,9 +145,31 @@ def ensure_image(name: str, workshop: Workshop, variant: Variant) -> str:
             wanted.tag,
             log=log,
             arguments={"ENVIRONMENT": environment, "BUILD": LABEL_BUILD, "TIME": str(EPOCH)},
-            labels=_labels(wanted, workshop),
+            labels=_labels(wanted, _audited(wanted, workshop)),
             offline=True,
         )
+    return wanted.tag
+
+
+def _build_from_dockerfile(
+    wanted: Recipe, dockerfile: Path, workshop: Workshop, variant: Variant
+) -> str:
+    """Build an institution's own Dockerfile on the image that it names as its base.
+
+    It is the one build whose steps reach the network, since it may fetch what it likes.
+    """
+    below = ensure_image(wanted.entry.base, workshop, variant)
+    workshop.note(f"build the image {wanted.tag} from {dockerfile}")
+    files = {part.name: part for part in wanted.folder.iterdir() if part != dockerfile}
+    build(
+        workshop.engine,
+        context_of(files, dockerfile.read_text(encoding="utf-8")),
+        wanted.tag,
+        log=workshop.log,
+        arguments={"BASE": below},
+        labels=_labels(wanted, "not done, it is made by a Dockerfile of its own"),
+        offline=workshop.house.offline,
+    )
     return wanted.tag
 
 
@@ -170,23 +194,25 @@ def _dockerfile(wanted: Recipe) -> str:
     return text
 
 
-def _labels(wanted: Recipe, workshop: Workshop) -> dict[str, str]:
-    entry = wanted.entry
+def _audited(wanted: Recipe, workshop: Workshop) -> str:
     if workshop.house.offline:
-        audited = "not done, the image was built offline"
-    else:
-        tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
-        audited = audit([part.lock for part in wanted.chain], tools, workshop.log).sentence
+        return "not done, the image was built offline"
+    tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
+    return audit([part.lock for part in wanted.chain], tools, workshop.log).sentence
+
+
+def _labels(wanted: Recipe, audited: str) -> dict[str, str]:
+    """What an image says of itself; of what its own Dockerfile added nothing is known."""
+    entry, ours = wanted.entry, wanted.dockerfile is None
     return {
         LABEL_IMAGE: entry.name,
         LABEL_VARIANT: wanted.variant if entry.has_variants else "",
         LABEL_AUDIT: audited,
-        "labwerk.bom": BOM,
-        "labwerk.pip-check": "passed",
+        "labwerk.bom": BOM if ours else "",
+        "labwerk.pip-check": "passed" if ours else "not done",
         "org.opencontainers.image.title": entry.title.en,
         "org.opencontainers.image.description": entry.description.en,
         "org.opencontainers.image.version": wanted.tag.partition(":")[2],
-        "org.opencontainers.image.licenses": "BSD-3-Clause",
-        "org.opencontainers.image.vendor": "Labwerk",
-        "org.opencontainers.image.base.name": wanted.environment_tag,
+        "org.opencontainers.image.licenses": "BSD-3-Clause" if ours else "",
+        "org.opencontainers.image.vendor": "Labwerk" if ours else "",
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 from pydantic import BaseModel, ConfigDict, ValidationError
+from requests import Response
 from requests.exceptions import RequestException
 
 from labwerk_hub.errors import EngineUnreachableError
@@ -20,6 +21,7 @@ from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.images.engine_build import EPOCH, has_image
 
 _ABOUT = "labwerk.json"
+_CHUNK = 2**20
 
 
 class BundleError(MachineError):
@@ -54,9 +56,8 @@ def write_bundle(engine: docker.DockerClient, tags: tuple[str, ...], file: Path)
     try:
         images = tuple(BundledImage(tag=tag, id=str(engine.images.get(tag).id)) for tag in tags)
         bundle = Bundle(images=images)
-        with fresh.open("wb") as stream:
-            # Several names at once are one file with each layer once; the stub knows one name.
-            for chunk in engine.api.get_image(list(tags)):  # type: ignore[arg-type]
+        with fresh.open("wb") as stream, _saved(engine, tags) as saved:
+            for chunk in saved.iter_content(_CHUNK):
                 stream.write(chunk)
         about = bundle.model_dump_json(indent=1).encode()
         with tarfile.open(fresh, "a") as tar:
@@ -71,6 +72,15 @@ def write_bundle(engine: docker.DockerClient, tags: tuple[str, ...], file: Path)
     finally:
         fresh.unlink(missing_ok=True)
     return bundle
+
+
+def _saved(engine: docker.DockerClient, tags: tuple[str, ...]) -> Response:
+    """The engine's answer to "save these": one call for all, or shared layers come twice."""
+    api = engine.api
+    url = f"{api.base_url}/v{api.api_version}/images/get"
+    answer = api.get(url, params={"names": list(tags)}, stream=True)
+    answer.raise_for_status()
+    return answer
 
 
 def load_bundle(engine: docker.DockerClient, file: Path) -> Bundle:

@@ -108,6 +108,8 @@ def read_images(checkout: Path) -> ImageCatalogue:
     catalogue = read_entries(checkout)
     for entry in catalogue.images:
         folder = images_folder(checkout) / entry.folder
+        if (folder / "Dockerfile").is_file():
+            continue
         for lock in sorted({entry.lock.format(variant=variant) for variant in VARIANTS}):
             if not (folder / lock).is_file():
                 raise ImageError(
@@ -148,3 +150,14 @@ def _check(catalogue: ImageCatalogue, file: Path) -> None:
                 "stands above it in the file."
             )
         earlier.add(entry.name)
+        if (file.parent / entry.folder / "Dockerfile").is_file() and not entry.base:
+            raise ImageError(
+                f"{file}: image {entry.name!r}: it has a Dockerfile of its own and no base; name "
+                "the image that its FROM ${BASE} stands for."
+            )
+        below = catalogue.entry(entry.base).folder if entry.base else ""
+        if below and (file.parent / below / "Dockerfile").is_file():
+            raise ImageError(
+                f"{file}: image {entry.name!r}: base = {entry.base!r}: is made by a Dockerfile of "
+                "its own, which nothing can be laid on; choose another base."
+            )

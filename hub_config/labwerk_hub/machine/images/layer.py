@@ -27,8 +27,6 @@ from labwerk_hub.machine.images.rootfs import ensure_rootfs
 from labwerk_hub.machine.images.wheelhouse import Wheelhouse, ensure_wheels
 from labwerk_hub.machine.log import Log, telling_line
 
-#: The container that becomes a layer; one that an interrupted build left is removed.
-_LABEL_MAKING = "labwerk.making"
 _PATH = "/opt/labwerk/bin:/usr/local/bin:/usr/bin:/bin"
 
 
@@ -72,15 +70,18 @@ def _install(
     log.say(f"building {tag} on {below}")
     container: Container | None = None
     try:
-        for left in engine.containers.list(all=True, filters={"label": f"{_LABEL_MAKING}={tag}"}):
+        # One that an interrupted build left. It has a name, for a label would go on to the image
+        # and to the sessions that run it.
+        making = f"labwerk-making-{tag.rpartition(':')[2]}"
+        for left in engine.containers.list(all=True, filters={"name": f"^/{making}$"}):
             left.remove(force=True)
         container = engine.containers.create(
             below,
+            name=making,
             entrypoint=["sh", "/media/environment.sh"],
             command=[str(EPOCH)],
             volumes={str(path): {"bind": place, "mode": "ro"} for path, place in mounts.items()},
             network_mode="none",
-            labels={_LABEL_MAKING: tag},
         )
         container.start()
         lines: list[str] = []

@@ -44,6 +44,12 @@ class Recipe:
         """Its lock file; what the image below has, too, is in both and of one version."""
         return self.folder / self.entry.lock.format(variant=self.variant)
 
+    @property
+    def dockerfile(self) -> Path | None:
+        """The institution's own Dockerfile, which makes all that it adds; else None."""
+        file = self.folder / "Dockerfile"
+        return file if file.is_file() else None
+
     @cached_property
     def wheels(self) -> tuple[Pin, ...]:
         """The wheels that it adds."""
@@ -90,6 +96,9 @@ class Recipe:
     @cached_property
     def tag(self) -> str:
         """The image's full name."""
+        if self.dockerfile is not None and self.base is not None:
+            stamp = content_stamp([self.folder], self.entry.model_dump_json(), self.base.tag)
+            return f"labwerk/{self.entry.name}:{stamp[:16]}"
         own = [own_stamp(package, self.checkout) for package in own_packages(self.checkout)]
         root = images_folder(self.checkout)
         made_by = [root / "Dockerfile", root / "inventory.py"]

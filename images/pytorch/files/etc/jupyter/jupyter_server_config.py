@@ -1,4 +1,4 @@
-"""TensorBoard in Lab's launcher; it shows every run that was logged below the home."""
+"""TensorBoard in Lab's launcher; it shows the runs that were logged to ~/runs."""
 
 from traitlets.config import get_config
 
@@ -8,7 +8,7 @@ c.ServerProxy.servers = {
     "tensorboard": {
         "command": [
             *("/opt/labwerk/bin/python", "-I", "-W", "ignore", "-m", "tensorboard.main"),
-            *("--logdir", "/home/lab", "--host", "127.0.0.1", "--port", "{port}"),
+            *("--logdir", "/home/lab/runs", "--host", "127.0.0.1", "--port", "{port}"),
             *("--path_prefix", "{base_url}tensorboard", "--load_fast", "false"),
         ],
         "absolute_url": True,
