@@ -29,8 +29,10 @@ def promises() -> Iterator[tuple[str, Path, str]]:
 PROMISES = tuple(promises())
 #: What libraries say where there is no GPU, whatever they are told: it is so.
 HONEST = {
-    "Warp CUDA warning: Could not find or load the NVIDIA CUDA driver. "
-    "GPU execution will not be available."
+    (
+        "Warp CUDA warning: Could not find or load the NVIDIA CUDA driver. "
+        "GPU execution will not be available."
+    ),
 }
 
 
