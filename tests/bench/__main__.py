@@ -10,7 +10,7 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS), str(_TESTS.parent / "hub_config")]
 
-from bench import board, kill_points, leases, placement, spawn, waiting  # noqa: E402  (the lines above make it importable)
+from bench import board, kill_points, leases, placement, spawn, start, waiting  # noqa: E402  (the lines above make it importable)
 from bench.report import Report  # noqa: E402
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "leases": lambda: leases.measure(kill_points.kills),
     "placement": placement.measure,
     "spawn": spawn.measure,
+    "start": start.measure,
     "waiting": waiting.measure,
 }
 
