@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from docker import DockerClient
 from labwerk_hub.machine.images.building import Workshop, ensure_image
 from labwerk_hub.machine.images.catalogue import ImageEntry, Variant, read_images
@@ -11,8 +13,8 @@ from labwerk_hub.machine.places import Places
 
 from support.environment import REPOSITORY, cache
 
-#: The tests' machine has no GPU; the other variant is built and tried by `bench images`.
-VARIANT: Variant = "cpu"
+#: The variant that is built and tried; the other one is several times as large.
+VARIANT: Variant = "gpu" if os.environ.get("LABWERK_TESTS_VARIANT") == "gpu" else "cpu"
 ENTRIES: tuple[ImageEntry, ...] = read_images(REPOSITORY).images
 NAMES = tuple(entry.name for entry in ENTRIES)
 

@@ -14,6 +14,9 @@ from docker import DockerClient
 
 from support import engine_api
 
+_BRIDGE = "lw-second"
+_ADDRESS = "10.214.240.1/24"
+
 
 @contextmanager
 def second_engine(data: Path) -> Iterator[DockerClient]:
@@ -21,8 +24,11 @@ def second_engine(data: Path) -> Iterator[DockerClient]:
     with tempfile.TemporaryDirectory(prefix="labwerk-engine-") as folder:
         run = Path(folder)
         socket = run / "docker.sock"
+        # Without a bridge of its own it would delete the other engine's.
+        subprocess.run(["ip", "link", "add", _BRIDGE, "type", "bridge"], check=True)
+        subprocess.run(["ip", "address", "add", _ADDRESS, "dev", _BRIDGE], check=True)
         command = [
-            *("dockerd", "--bridge=none", f"--data-root={data}", f"--exec-root={run}/exec"),
+            *("dockerd", f"--bridge={_BRIDGE}", f"--data-root={data}", f"--exec-root={run}/exec"),
             *(f"--pidfile={run}/docker.pid", f"--host=unix://{socket}"),
             *("--containerd-namespace=labwerk-second", "--containerd-plugins-namespace=labwerk-2p"),
         ]
@@ -42,3 +48,4 @@ def second_engine(data: Path) -> Iterator[DockerClient]:
             process.terminate()
             process.wait(timeout=60)
             subprocess.run(["umount", "--quiet", str(data)], check=False)
+            subprocess.run(["ip", "link", "delete", _BRIDGE], check=True)

@@ -78,7 +78,7 @@ def build(
             tag = ensure_image(entry.name, workshop, variant)
             size = size_of(workshop.engine, tag, entry, variant, workshop.checkout)
             click.echo(f"  {tag}, {size}")
-            _offer(installed, workshop, variant)
+            _offer(installed, workshop)
 
 
 @images.command()
@@ -123,7 +123,7 @@ def load(source: Path, file: Path | None) -> None:
         workshop = _workshop(installed)
         for image in load_bundle(workshop.engine, source).images:
             click.echo(f"  {image.tag}")
-        _offer(installed, workshop, installed.settings.image_variant)
+        _offer(installed, workshop)
 
 
 @images.command()
@@ -206,6 +206,19 @@ def lock(names: tuple[str, ...], file: Path | None) -> None:
             click.echo(written)
 
 
+@images.command()
+@settings_option
+def prune(file: Path | None) -> None:
+    """Remove images of earlier checkouts that no session runs."""
+    from labwerk_hub.machine import locking
+    from labwerk_hub.machine.images.overview import remove_superseded
+
+    installed = installation(file, "images prune")
+    with locking.locked(installed.places):
+        removed = remove_superseded(_workshop(installed))
+    click.echo("\n".join(removed) if removed else "There is nothing to remove.")
+
+
 def _variant(installed: Installed, gpu: bool | None) -> Variant:
     if gpu is None:
         return installed.settings.image_variant
@@ -242,14 +255,14 @@ def _built(installed: Installed, name: str, gpu: bool | None) -> str:
     return tag
 
 
-def _offer(installed: Installed, workshop: Workshop, variant: Variant) -> None:
+def _offer(installed: Installed, workshop: Workshop) -> None:
     """Write down which images there are; programs that run start anew with them."""
     from labwerk_hub.machine.images.building import write_down
     from labwerk_hub.machine.programs import programs
     from labwerk_hub.machine.readiness import wait_until_ready
     from labwerk_hub.machine.supervisor import Supervisor
 
-    write_down(workshop, variant)
+    write_down(workshop, installed.settings.image_variant)
     supervisor = Supervisor(installed.places)
     if supervisor.is_running():
         started = supervisor.apply(programs(installed.settings, installed.places), workshop.log)

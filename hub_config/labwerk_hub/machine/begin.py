@@ -35,7 +35,7 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   check                 check the settings file and this machine; changes nothing
   gpus [--json]         show every GPU: what is free, in use, reserved or broken
   gpus plan             say what a layout of a GPU would give; changes nothing
-  images list|build|bundle|load|digest|bom|audit|new|lock
+  images list|build|bundle|load|prune|digest|bom|audit|new|lock
   tickets [--json]      show who waits
   reservations add|list|cancel
   reset [--yes]         remove everything that `up` made

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from docker.errors import APIError
 from pydantic import BaseModel, ConfigDict
 
 from labwerk_hub.machine.images.building import LABEL_AUDIT, Workshop
 from labwerk_hub.machine.images.catalogue import VARIANTS, ImageEntry, Variant, read_images
-from labwerk_hub.machine.images.engine_build import has_image
+from labwerk_hub.machine.images.engine_build import LABEL_LAYER, has_image
 from labwerk_hub.machine.images.recipe import recipe
 from labwerk_hub.machine.images.sizes import size_of
 
@@ -51,6 +52,28 @@ def _row(entry: ImageEntry, workshop: Workshop, variant: Variant) -> ImageHere:
         growth=size.growth if size else None,
         audit=labels.get(LABEL_AUDIT, ""),
     )
+
+
+def remove_superseded(workshop: Workshop) -> list[str]:
+    """Remove what earlier checkouts built and nothing needs any more; the names removed.
+
+    An image stays while it is this checkout's, a session runs it, or another is laid on it.
+    """
+    wanted = set()
+    for entry in read_images(workshop.checkout).images:
+        for variant in VARIANTS:
+            parts = recipe(entry.name, workshop.checkout, variant)
+            wanted |= {parts.tag, parts.rootfs.tag} | {part.environment_tag for part in parts.chain}
+    removed = []
+    for image in workshop.engine.images.list(filters={"label": LABEL_LAYER}):
+        for tag in image.tags:
+            if tag.startswith("labwerk/") and tag not in wanted:
+                try:
+                    workshop.engine.images.remove(tag)
+                    removed.append(tag)
+                except APIError as error:
+                    workshop.log.say(f"{tag} stays: {error.explanation}")
+    return removed
 
 
 def as_text(rows: list[ImageHere]) -> str:

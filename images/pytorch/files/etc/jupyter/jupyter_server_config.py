@@ -13,6 +13,11 @@ c.ServerProxy.servers = {
         ],
         "absolute_url": True,
         "timeout": 60,
-        "launcher_entry": {"title": "TensorBoard", "category": "Other"},
+        "new_browser_tab": False,
+        "launcher_entry": {
+            "title": "TensorBoard",
+            "category": "Notebook",
+            "icon_path": "/opt/labwerk/share/labwerk/tensorboard.svg",
+        },
     },
 }
