@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ sys.path.insert(0, str(REPOSITORY / "images" / "base" / "start"))
 try:
     import account
     import deferred
+    import graphics
     import limits
 finally:
     del sys.path[0]
@@ -117,3 +119,25 @@ def test_a_limit_is_read_as_either_kind_of_cgroup_tells_it(tmp_path: Path) -> No
 def test_no_limit_means_no_number(tmp_path: Path, quota: str, period: str) -> None:
     (tmp_path / "cpu.max").write_text(f"{quota} {period}\n")
     assert limits.allowed_cores(tmp_path) is None
+
+
+# ------------------------------------------------------------------- drawing without a screen
+
+
+@pytest.mark.parametrize(
+    ("has_gpu", "mujoco", "vtk"),
+    [(True, "egl", "vtkEGLRenderWindow"), (False, "osmesa", "vtkOSOpenGLRenderWindow")],
+)
+def test_pictures_are_drawn_with_the_gpu_where_there_is_one(
+    has_gpu: bool, mujoco: str, vtk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MUJOCO_GL", "VTK_DEFAULT_OPENGL_WINDOW"):
+        monkeypatch.delenv(name, raising=False)
+    graphics.draw_without_a_screen(tmp_path if has_gpu else tmp_path / "gone")
+    assert (os.environ["MUJOCO_GL"], os.environ["VTK_DEFAULT_OPENGL_WINDOW"]) == (mujoco, vtk)
+
+
+def test_how_somebody_wants_to_draw_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    graphics.draw_without_a_screen(tmp_path)
+    assert os.environ["MUJOCO_GL"] == "glfw"
