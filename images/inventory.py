@@ -1,6 +1,6 @@
 """Say what an image holds, as JSON: Python distributions and Debian packages.
 
-Runs in a container of the image's environment: ``python /media/inventory.py``.
+Runs in a container of the image's environment, handed to its Python as text.
 """
 
 import json

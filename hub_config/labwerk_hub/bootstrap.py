@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labwerk_hub.adapters.built_images import BuiltImages
+from labwerk_hub.adapters.built_images import ImagesHere
 from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
 from labwerk_hub.adapters.docker import DockerEngine
 from labwerk_hub.adapters.driver import HelperGpus, PoolOfBoth
@@ -20,7 +20,6 @@ from labwerk_hub.domain.catalogue import (
     DataFile,
     Dataset,
     Flavour,
-    Image,
     Project,
 )
 from labwerk_hub.domain.container import CA_BUNDLE, Limits
@@ -127,14 +126,9 @@ def catalogue(settings: Settings) -> Catalogue:
             )
             for f in settings.flavours
         ),
-        images=_images(settings),
+        images=ImagesHere(settings.machine.state),
         datasets=tuple(_dataset(settings, dataset) for dataset in settings.datasets),
     )
-
-
-def _images(settings: Settings) -> tuple[Image, ...]:
-    built = BuiltImages.read(settings.machine.state)
-    return tuple(Image(**dict(image)) for image in built.images)
 
 
 def _gpu(gpu: GpuSettings) -> Gpu:

@@ -58,6 +58,14 @@ def test_a_build_whose_sender_dies_leaves_no_tag(engine: Engine, log: Log) -> No
     assert not has_image(engine.client, TAG)
 
 
+def test_a_build_whose_files_vanish_leaves_no_tag(engine: Engine, log: Log) -> None:
+    text = dockerfile(engine, 'RUN ["/bin/true"]')
+    context = context_of({"z": Path("/nowhere/at/all")}, text)
+    with pytest.raises(InstallError, match=r"could not be sent: .*/nowhere/at/all"):
+        build(engine.client, context, TAG, log=log)
+    assert not has_image(engine.client, TAG)
+
+
 def test_a_build_whose_step_is_ended_leaves_no_tag(engine: Engine, log: Log) -> None:
     context = context_of({}, dockerfile(engine, 'RUN ["/bin/sleep", "30"]'))
     failures: list[BaseException] = []

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 from images.running import running, stub_hub
 from images.test_notebooks import rendered, run_notebook  # noqa: F401  (a fixture)
-from labwerk_hub.machine.images.bundle import BundleError, load_bundle, read_bundle, write_bundle
+from labwerk_hub.machine.images.bundle import (
+    Bundle,
+    BundledImage,
+    BundleError,
+    load_bundle,
+    read_bundle,
+    write_bundle,
+)
 from support.engine import Engine
 from support.environment import cache
 from support.images import built
 from support.second_engine import second_engine
+from support.tiny_image import tiny_image
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +84,23 @@ def test_a_bundle_that_was_cut_off_on_its_way_is_refused(
         part.truncate(bundle.stat().st_size * 2 // 3)
     with pytest.raises(BundleError, match="no whole bundle"):
         load_bundle(engine.client, cut)
+
+
+def test_a_bundle_with_an_image_that_it_does_not_name_is_refused_before_it_is_loaded(
+    engine: Engine, tmp_path: Path
+) -> None:
+    tag = tiny_image(engine.client)
+    file = tmp_path / "images.tar"
+    with file.open("wb") as stream:
+        for piece in engine.client.images.get(tag).save(named=True):
+            stream.write(piece)
+    about = Bundle(images=(BundledImage(tag="labwerk/base:1", id="sha256:1"),))
+    with tarfile.open(file, "a") as tar:
+        entry = tarfile.TarInfo("labwerk.json")
+        entry.size = len(about.model_dump_json().encode())
+        tar.addfile(entry, io.BytesIO(about.model_dump_json().encode()))
+    with pytest.raises(BundleError, match="is in it and not said to be"):
+        load_bundle(engine.client, file)
 
 
 def test_a_bundle_that_cannot_be_written_leaves_nothing(engine: Engine, tmp_path: Path) -> None:

@@ -44,7 +44,6 @@ def test_a_drafted_image_is_built_on_its_base_and_starts(
     engine: Engine, hub: Hub, own: Workshop
 ) -> None:
     folder = draft("cfd", "base", own.checkout)
-    (folder / "requirements.lock").write_text("")
     (folder / "files" / "opt" / "cfd").mkdir(parents=True)
     (folder / "files" / "opt" / "cfd" / "case").write_text("cavity")
     tag = ensure_image("cfd", own, VARIANT)

@@ -7,6 +7,7 @@ import os
 from docker import DockerClient
 from labwerk_hub.machine.images.building import Workshop, ensure_image
 from labwerk_hub.machine.images.catalogue import ImageEntry, Variant, read_images
+from labwerk_hub.machine.images.engine_build import PATIENCE_S
 from labwerk_hub.machine.images.wheelhouse import Wheelhouse
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
@@ -26,6 +27,7 @@ def places() -> Places:
 
 def workshop(client: DockerClient, house: Wheelhouse | None = None) -> Workshop:
     """The tests' workshop; with a wheelhouse of its own it fetches everything anew."""
+    client.api.timeout = PATIENCE_S
     log = Log(places().logs / "images.log")
     return Workshop(REPOSITORY, client, places(), house or Wheelhouse(places().cache), log, log.say)
 

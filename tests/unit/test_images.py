@@ -100,6 +100,41 @@ def test_a_lock_without_versions_is_refused(checkout: Path) -> None:
         added(lock)
 
 
+def test_an_image_needs_what_those_below_it_need(checkout: Path) -> None:
+    file = checkout / "images" / "images.toml"
+    base = 'needs = { memory_gib = 3, cuda = "12.0", capabilities = ["graphics"] }\nsuits = ["gpu"]'
+    torch = 'needs = { cuda = "9.2", compiler = true }'
+    file.write_text(f"{ENTRY}{base}\n{TORCH}{torch}\n")
+    wanted = recipe("torch", checkout, "gpu")
+    assert wanted.needs.memory_gib == 3
+    assert wanted.needs.cuda == "12.0"
+    assert wanted.needs.capabilities == ("compute", "graphics", "utility")
+    assert wanted.needs.compiler
+    assert wanted.for_gpus
+    assert "ENV NVIDIA_REQUIRE_CUDA=cuda>=12.0" in wanted.dockerfile
+    assert "NVIDIA_REQUIRE_CUDA" not in recipe("torch", checkout, "cpu").dockerfile
+
+
+def test_variables_are_taken_literally_and_by_what_is_laid_above(checkout: Path) -> None:
+    before = image_tag("torch", checkout)
+    file = checkout / "images" / "images.toml"
+    variable = """environment = { PLACE = 'Größe "$HOME"' }"""
+    file.write_text(f"{ENTRY}{variable}\n{TORCH}")
+    assert r'''ENV PLACE="Größe \"\$HOME\""''' in recipe("torch", checkout, "cpu").dockerfile
+    assert image_tag("torch", checkout) != before
+
+
+@pytest.mark.parametrize("change", ["mode", "link"])
+def test_what_is_laid_into_it_counts_with_modes_and_links(checkout: Path, change: str) -> None:
+    before = image_tag("torch", checkout)
+    file = checkout / "images" / "torch" / "files" / "etc" / "x"
+    if change == "mode":
+        file.chmod(0o755)
+    else:
+        file.with_name("y").symlink_to("/nowhere")
+    assert image_tag("torch", checkout) != before
+
+
 def test_its_variants_are_two_images(checkout: Path) -> None:
     assert recipe("torch", checkout, "cpu").tag != recipe("torch", checkout, "gpu").tag
 
@@ -222,7 +257,6 @@ def test_an_image_that_is_not_listed_is_refused_with_those_that_are(checkout: Pa
 
 def test_a_draft_is_a_folder_and_an_entry_that_can_be_read(checkout: Path) -> None:
     folder = draft("cfd", "torch", checkout)
-    (folder / "requirements.lock").write_text("")
     entry = read_images(checkout).entry("cfd")
     assert entry.base == "torch"
     assert recipe("cfd", checkout, "cpu").wheels == ()

@@ -10,11 +10,12 @@ from labwerk.errors import MissingLibraryError
 from labwerk.texts import say
 
 _IMAGES: Mapping[str, frozenset[str]] = {
-    "pytorch": frozenset(
-        {"lightning", "safetensors", "tensorboard", "torch", "torchmetrics", "torchvision"}
-    ),
+    "pytorch": frozenset({"lightning", "safetensors", "tensorboard", "torch", "torchmetrics"}),
+    "pytorch-gpu": frozenset({"torchvision", "triton"}),
     "rapids": frozenset({"dask", "distributed", "networkx", "numba"}),
-    "rapids-gpu": frozenset({"cudf", "cudf_polars", "cugraph", "cuml", "cupy", "dask_cuda"}),
+    "rapids-gpu": frozenset(
+        {"cudf", "cudf_polars", "cugraph", "cuml", "cupy", "dask_cuda", "dask_cudf", "nx_cugraph"}
+    ),
     "simulation": frozenset(
         {"ezdxf", "gmsh", "laspy", "meshio", "mujoco", "pyvista", "skfem", "trame", "trimesh"}
         | {"warp"}
@@ -37,8 +38,9 @@ def need(*modules: str) -> None:
     if not missing:
         return
     holders = {_holder(module) for module in missing}
-    if holders <= {"rapids", "rapids-gpu"} and "rapids-gpu" in holders:
-        raise MissingLibraryError.needed_with_gpu(missing, _title("rapids"))
+    for image in ("pytorch", "rapids"):
+        if holders <= {image, f"{image}-gpu"} and f"{image}-gpu" in holders:
+            raise MissingLibraryError.needed_with_gpu(missing, _title(image))
     if len(holders) == 1 and (holder := holders.pop()) is not None:
         raise MissingLibraryError.needed(missing, _title(holder))
     raise MissingLibraryError.needed(missing, None)

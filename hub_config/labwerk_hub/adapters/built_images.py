@@ -1,12 +1,19 @@
-"""Which images this machine holds: written by ``up``, read by hub and service."""
+"""Which images this machine holds.
+
+Written by ``up`` and the commands about images; hub and service read it anew when it changes,
+so that an image is offered as soon as it is there and nothing has to be restarted.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import overload
 
 from pydantic import BaseModel, ConfigDict
 
+from labwerk_hub.domain.catalogue import Image
 from labwerk_hub.domain.texts import Localized
 
 
@@ -42,6 +49,10 @@ class BuiltImages(BaseModel):
             return cls()
         return cls.model_validate_json(file.read_text(encoding="utf-8"))
 
+    def tag(self, name: str) -> str | None:
+        """The tag of an image that was built; None if it was not."""
+        return next((image.tag for image in self.images if image.name == name), None)
+
     def write(self, state: Path) -> None:
         """Replace the file whole, so that a reader never sees half of it."""
         # A name nobody can have prepared a link under: root writes into the system user's folder.
@@ -49,3 +60,33 @@ class BuiltImages(BaseModel):
             temporary.write(self.model_dump_json(indent=1))
         Path(temporary.name).chmod(0o644)
         Path(temporary.name).replace(state / "images.json")
+
+
+class ImagesHere(Sequence[Image]):
+    """The images of an installation as they are now, for the catalogue."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._known: tuple[tuple[int, int] | None, tuple[Image, ...]] = (None, ())
+
+    def _now(self) -> tuple[Image, ...]:
+        # The file is replaced whole, so another one has another number.
+        try:
+            found = (self._state / "images.json").stat()
+        except FileNotFoundError:
+            return ()
+        version = (found.st_ino, found.st_mtime_ns)
+        if self._known[0] != version:
+            built = BuiltImages.read(self._state).images
+            self._known = version, tuple(Image(**dict(image)) for image in built)
+        return self._known[1]
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Image]: ...
+    def __getitem__(self, index: int | slice) -> Image | Sequence[Image]:
+        return self._now()[index]
+
+    def __len__(self) -> int:
+        return len(self._now())

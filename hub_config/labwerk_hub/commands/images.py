@@ -61,8 +61,9 @@ def build(
 ) -> None:
     """Build the images named, or all; people can choose each as soon as it is there."""
     from labwerk_hub.machine import locking
-    from labwerk_hub.machine.images.building import ensure_image
+    from labwerk_hub.machine.images.building import ensure_image, write_down
     from labwerk_hub.machine.images.catalogue import read_images
+    from labwerk_hub.machine.images.recipe import recipe
     from labwerk_hub.machine.images.room import require_room_for
     from labwerk_hub.machine.images.sizes import size_of
 
@@ -70,15 +71,15 @@ def build(
     variant = _variant(installed, gpu)
     with locking.locked(installed.places):
         workshop = _workshop(installed, offline=offline, wheelhouse=wheelhouse)
-        catalogue = read_images(workshop.checkout)
-        wanted = [catalogue.entry(name) for name in names] or list(catalogue.images)
-        require_room_for(wanted, workshop, variant)
-        for entry in wanted:
-            click.echo(f"{entry.name}:")
-            tag = ensure_image(entry.name, workshop, variant)
-            size = size_of(workshop.engine, tag, entry, variant, workshop.checkout)
+        every = [entry.name for entry in read_images(workshop.checkout).images]
+        wanted = [recipe(name, workshop.checkout, variant) for name in names or every]
+        require_room_for(wanted, workshop)
+        for made in wanted:
+            click.echo(f"{made.entry.name}:")
+            tag = ensure_image(made.entry.name, workshop, variant)
+            size = size_of(workshop.engine, tag, made.entry, variant, workshop.checkout)
             click.echo(f"  {tag}, {size}")
-            _offer(installed, workshop)
+            write_down(workshop, installed.settings.image_variant)
 
 
 @images.command()
@@ -116,14 +117,18 @@ def bundle(target: Path, names: tuple[str, ...], file: Path | None) -> None:
 def load(source: Path, file: Path | None) -> None:
     """Take the images of a bundle; nothing is fetched or built."""
     from labwerk_hub.machine import locking
+    from labwerk_hub.machine.images.building import write_down
     from labwerk_hub.machine.images.bundle import load_bundle
+    from labwerk_hub.machine.images.overview import foreign
 
     installed = installation(file, "images load")
     with locking.locked(installed.places):
         workshop = _workshop(installed)
         for image in load_bundle(workshop.engine, source).images:
             click.echo(f"  {image.tag}")
-        _offer(installed, workshop)
+        for line in foreign(workshop, source):
+            click.echo(line)
+        write_down(workshop, installed.settings.image_variant)
 
 
 @images.command()
@@ -166,8 +171,8 @@ def audit(names: tuple[str, ...], file: Path | None, gpu: bool | None) -> None:
     tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
     known = 0
     for name in names or [entry.name for entry in read_images(workshop.checkout).images]:
-        chain = recipe(name, workshop.checkout, _variant(installed, gpu)).chain
-        said = ask([part.lock for part in chain], tools, workshop.log)
+        wanted = recipe(name, workshop.checkout, _variant(installed, gpu))
+        said = ask(wanted.locks, tools, workshop.log)
         known += len(said.known)
         click.echo(f"{name}: {said.sentence}")
     if known:
@@ -181,12 +186,10 @@ def audit(names: tuple[str, ...], file: Path | None, gpu: bool | None) -> None:
 def new(name: str, base: str, file: Path | None) -> None:
     """Draft an image of your own: its folder, and its entry in images.toml."""
     from labwerk_hub.machine.images.draft import draft
-    from labwerk_hub.machine.images.locking import write_locks
 
     installed = installation(file, "images new")
     workshop = _workshop(installed)
     folder = draft(name, base, workshop.checkout)
-    write_locks(name, workshop.checkout, workshop.places, workshop.log)
     click.echo(
         f"{folder}: write into requirements.in and packages.txt what it holds, then run\n"
         f"`images lock {name}` and `images build {name}`; its titles are in images.toml."
@@ -209,7 +212,7 @@ def lock(names: tuple[str, ...], file: Path | None) -> None:
 @images.command()
 @settings_option
 def prune(file: Path | None) -> None:
-    """Remove images of earlier checkouts that no session runs."""
+    """Remove images and downloads of other checkouts that no session runs and nobody is offered."""
     from labwerk_hub.machine import locking
     from labwerk_hub.machine.images.overview import remove_superseded
 
@@ -230,13 +233,14 @@ def _workshop(
 ) -> Workshop:
     from labwerk_hub.machine.engine import connect
     from labwerk_hub.machine.images.building import Workshop
+    from labwerk_hub.machine.images.engine_build import PATIENCE_S
     from labwerk_hub.machine.images.wheelhouse import Wheelhouse
     from labwerk_hub.machine.log import Log
 
     places = installed.places
     return Workshop(
         checkout=checkout(),
-        engine=connect(installed.engine),
+        engine=connect(installed.engine, timeout_s=PATIENCE_S),
         places=places,
         house=Wheelhouse(wheelhouse or places.cache, offline),
         log=Log(places.up_log),
@@ -253,18 +257,3 @@ def _built(installed: Installed, name: str, gpu: bool | None) -> str:
     if not has_image(_workshop(installed).engine, tag):
         raise MachineError(f"{tag} is not built here; `images build {name}` builds it.")
     return tag
-
-
-def _offer(installed: Installed, workshop: Workshop) -> None:
-    """Write down which images there are; programs that run start anew with them."""
-    from labwerk_hub.machine.images.building import write_down
-    from labwerk_hub.machine.programs import programs
-    from labwerk_hub.machine.readiness import wait_until_ready
-    from labwerk_hub.machine.supervisor import Supervisor
-
-    write_down(workshop, installed.settings.image_variant)
-    supervisor = Supervisor(installed.places)
-    if supervisor.is_running():
-        started = supervisor.apply(programs(installed.settings, installed.places), workshop.log)
-        if started:
-            wait_until_ready(installed.settings, installed.places)

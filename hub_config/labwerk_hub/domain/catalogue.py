@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -130,7 +130,7 @@ class Catalogue:
     projects: tuple[Project, ...]
     courses: tuple[Course, ...]
     flavours: tuple[Flavour, ...]
-    images: tuple[Image, ...]
+    images: Sequence[Image]
     datasets: tuple[Dataset, ...]
 
     def institution(self, name: str) -> Institution:

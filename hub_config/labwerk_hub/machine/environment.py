@@ -8,6 +8,7 @@ any point leaves either the old environment or none.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -196,6 +197,29 @@ def certificate_environment(python: Path) -> dict[str, str]:
     if _configured(listed.stdout.splitlines(), "cert"):
         return {}
     return {"PIP_CERT": str(SYSTEM_CA)}
+
+
+def tool_environment(python: Path) -> dict[str, str]:
+    """How uv and pip-audit reach what pip reaches: they do not read pip's settings.
+
+    Index, folders of wheels and certificates of pip's configuration, in these tools' own
+    variables; what an administrator set for the tools themselves counts more.
+    """
+    listed = subprocess.run(
+        [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    told = dict(re.findall(r"(?m)^\S+?\.([a-z-]+)='(.*)'$", listed.stdout))
+    certificates = told.get("cert") or (str(SYSTEM_CA) if SYSTEM_CA.is_file() else "")
+    wanted = {
+        "UV_SYSTEM_CERTS": "true",
+        "UV_DEFAULT_INDEX": told.get("index-url", ""),
+        "UV_INDEX": told.get("extra-index-url", ""),
+        "UV_FIND_LINKS": ",".join(told.get("find-links", "").split()),
+        # As pip chooses: the newest of all indexes.
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "REQUESTS_CA_BUNDLE": certificates,
+    }
+    return {name: value for name, value in wanted.items() if value and name not in os.environ}
 
 
 def _configured(lines: Iterable[str], key: str) -> bool:

@@ -52,8 +52,16 @@ def content_stamp(paths: Iterable[Path], *extra: str) -> str:
     for root in sorted(paths):
         for file in sorted(_files(root)):
             digest.update(str(file.relative_to(root.parent)).encode() + b"\0")
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            digest.update(_content(file))
     return digest.hexdigest()
+
+
+def _content(file: Path) -> bytes:
+    """A file's hash and whether it can be run; a link that leads nowhere counts as its text."""
+    if not file.exists():
+        return str(file.readlink()).encode()
+    runs = b"x" if file.stat().st_mode & 0o100 else b"-"
+    return hashlib.sha256(file.read_bytes()).digest() + runs
 
 
 def _files(root: Path) -> Iterable[Path]:
@@ -62,7 +70,7 @@ def _files(root: Path) -> Iterable[Path]:
     return (
         file
         for file in root.rglob("*")
-        if file.is_file()
+        if (file.is_file() or (file.is_symlink() and not file.exists()))
         and not any(
             part in ("__pycache__", "node_modules") or part.startswith(".")
             for part in file.relative_to(root).parts

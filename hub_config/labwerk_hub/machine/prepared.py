@@ -125,5 +125,5 @@ def install_notebooks(checkout: Path, places: Places) -> None:
 
 def run_stamp(places: Places) -> str:
     """A hash of what programs read at start: when it changes, they start anew."""
-    files = [places.settings, places.hub_config, places.images, places.run / "provider.json"]
+    files = [places.settings, places.hub_config, places.run / "provider.json"]
     return content_stamp([file for file in files if file.exists()])

@@ -15,15 +15,16 @@ import docker
 
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine import accounts, checks, engine, firewall, network, node, prepared
-from labwerk_hub.machine.announce import IMAGE_MIB, IMAGE_PACKAGES, require_room
+from labwerk_hub.machine.announce import IMAGE_PACKAGES
 from labwerk_hub.machine.engine import EngineFacts
 from labwerk_hub.machine.environment import remove_old_environments
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.files import read_stamp, write_whole
 from labwerk_hub.machine.images.building import Workshop, ensure_images
 from labwerk_hub.machine.images.bundle import load_bundle
-from labwerk_hub.machine.images.engine_build import has_image
+from labwerk_hub.machine.images.engine_build import PATIENCE_S, has_image
 from labwerk_hub.machine.images.recipe import recipe
+from labwerk_hub.machine.images.room import require_room_for
 from labwerk_hub.machine.packages import can_install, install_packages
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import programs
@@ -66,8 +67,9 @@ def bring_up(origin: Origin, progress: Progress, bundle: Path | None = None) -> 
         if settings.sign_in.is_demo:
             node.ensure_provider(places, found, log, origin.checkout)
     with progress.step("Images"):
-        workshop = Workshop.of(origin.checkout, client, places, log, progress.note)
-        _ensure_images(settings, workshop, facts, bundle)
+        patient = engine.connect(facts.host, timeout_s=PATIENCE_S)
+        workshop = Workshop.of(origin.checkout, patient, places, log, progress.note)
+        _ensure_images(settings, workshop, bundle)
     with progress.step("Settings, secrets and databases"):
         settings = install(origin, settings, places)
         _migrate(settings, places, progress)
@@ -115,15 +117,13 @@ def ensure_network(
     firewall.ensure_firewall(settings.network, progress.log)
 
 
-def _ensure_images(
-    settings: Settings, workshop: Workshop, facts: EngineFacts, bundle: Path | None
-) -> None:
+def _ensure_images(settings: Settings, workshop: Workshop, bundle: Path | None) -> None:
     names, variant = settings.images.build, settings.image_variant
     if bundle is not None:
         load_bundle(workshop.engine, bundle)
-    tags = [recipe(name, workshop.checkout, variant).tag for name in names]
-    if not all(has_image(workshop.engine, tag) for tag in tags):
-        require_room(facts.root, IMAGE_MIB, "building the images")
+    wanted = [recipe(name, workshop.checkout, variant) for name in names]
+    if not all(has_image(workshop.engine, made.tag) for made in wanted):
+        require_room_for(wanted, workshop)
         if shutil.which("mmdebstrap") is None and can_install():
             install_packages(workshop.places, workshop.log, *IMAGE_PACKAGES)
     ensure_images(workshop, names, variant)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labwerk_hub.machine.environment import certificate_environment
+from labwerk_hub.machine.environment import tool_environment
 from labwerk_hub.machine.files import write_whole
 from labwerk_hub.machine.images.locks import read_lock
 from labwerk_hub.machine.log import Log
 
 #: Seconds after which an advisory service counts as out of reach.
-_PATIENCE_S = 60
+_PATIENCE_S = 180
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ def audit(locks: Sequence[Path], python: Path, log: Log) -> Audit:
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S,
-                env={**os.environ, **certificate_environment(python)},
+                env={**os.environ, **tool_environment(python)},
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
-            return Audit(len(pins), failed=f"no advisory service answered ({error})")
+            log.say(f"the audit came to nothing: {error}")
+            return Audit(len(pins), failed="no advisory service answered in time")
     log.say(done.stderr.strip() or "pip-audit said nothing beside its answer")
     try:
         rows = json.loads(done.stdout)["dependencies"]

@@ -20,7 +20,7 @@ from requests.exceptions import RequestException
 
 from labwerk_hub.machine.errors import InstallError
 from labwerk_hub.machine.images.catalogue import images_folder
-from labwerk_hub.machine.images.engine_build import EPOCH
+from labwerk_hub.machine.images.engine_build import EPOCH, run_once
 from labwerk_hub.machine.images.recipe import Recipe
 from labwerk_hub.machine.images.rootfs import SUITE
 
@@ -36,12 +36,10 @@ def inventory(recipe: Recipe, engine: docker.DockerClient) -> Mapping[str, Any]:
     """
     script = images_folder(recipe.checkout).resolve() / "inventory.py"
     try:
-        said = engine.containers.run(
+        said = run_once(
+            engine,
             recipe.environment_tag,
-            ["-I", "-c", script.read_text(encoding="utf-8")],
-            entrypoint="/opt/labwerk/bin/python",
-            network_mode="none",
-            remove=True,
+            ["/opt/labwerk/bin/python", "-I", "-c", script.read_text(encoding="utf-8")],
         )
     except (DockerException, RequestException) as error:
         raise InstallError(
@@ -102,9 +100,7 @@ def _debian(row: Mapping[str, str]) -> Component:
 def read_bom(engine: docker.DockerClient, tag: str) -> str:
     """The bill that an image carries. Raises :class:`InstallError` if it cannot be read."""
     try:
-        said: bytes = engine.containers.run(
-            tag, [BOM], entrypoint="cat", network_mode="none", remove=True
-        )
+        said = run_once(engine, tag, ["cat", BOM])
     except (DockerException, RequestException) as error:
         raise InstallError(f"The bill of materials of {tag} cannot be read ({error}).") from None
     return said.decode()

@@ -5,7 +5,6 @@ What was fetched stays in ``<state>/cache`` and is not fetched again.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from labwerk_hub.adapters.built_images import BuiltImage, BuiltImages
+from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import EngineUnreachableError
 from labwerk_hub.machine.files import write_whole
 from labwerk_hub.machine.images.audit import audit
 from labwerk_hub.machine.images.bom import BOM, bill_of_materials, inventory
-from labwerk_hub.machine.images.catalogue import ImageEntry, Variant, images_folder, read_images
+from labwerk_hub.machine.images.catalogue import ImageEntry, Variant, read_images
 from labwerk_hub.machine.images.engine_build import (
     EPOCH,
     LABEL_BUILD,
@@ -28,6 +28,7 @@ from labwerk_hub.machine.images.engine_build import (
     build,
     context_of,
     has_image,
+    remove_left_overs,
 )
 from labwerk_hub.machine.images.layer import ensure_environment_layer
 from labwerk_hub.machine.images.recipe import Recipe, recipe
@@ -83,30 +84,44 @@ def write_down(workshop: Workshop, variant: Variant) -> BuiltImages:
 
     Where it has an image in the other variant alone, that one counts.
     """
+    before = BuiltImages.read(workshop.places.state)
     built = BuiltImages(
         images=tuple(
-            _built(entry, workshop, variant) for entry in read_images(workshop.checkout).images
+            _built(entry, workshop, variant, before)
+            for entry in read_images(workshop.checkout).images
         )
     )
     built.write(workshop.places.state)
     return built
 
 
-def _built(entry: ImageEntry, workshop: Workshop, variant: Variant) -> BuiltImage:
-    here, found = None, variant
+def _built(
+    entry: ImageEntry, workshop: Workshop, variant: Variant, before: BuiltImages
+) -> BuiltImage:
+    """The image as it is here: of this checkout, else as it was built before.
+
+    An upgrade takes nothing away: until an image is built anew, the old one is offered.
+    """
     other: Variant = "cpu" if variant == "gpu" else "gpu"
-    for wanted in (other, variant):
-        tag = recipe(entry.name, workshop.checkout, wanted).tag
-        if has_image(workshop.engine, tag):
-            here, found = tag, wanted
+    wanted = recipe(entry.name, workshop.checkout, variant)
+    for made in (wanted, recipe(entry.name, workshop.checkout, other)):
+        if has_image(workshop.engine, made.tag):
+            return _offered(made, made.tag, entry.without_gpu if made.variant == "cpu" else None)
+    for image in before.images:
+        if image.name == entry.name and image.tag and has_image(workshop.engine, image.tag):
+            return _offered(wanted, image.tag, image.lacks)
+    return _offered(wanted, None, None)
+
+
+def _offered(made: Recipe, tag: str | None, lacks: Localized | None) -> BuiltImage:
     return BuiltImage(
-        name=entry.name,
-        title=entry.title,
-        description=entry.description,
-        tag=here,
-        lacks=entry.without_gpu if found == "cpu" else None,
-        memory_gib=entry.needs.memory_gib,
-        for_gpus="cpu" not in entry.suits,
+        name=made.entry.name,
+        title=made.entry.title,
+        description=made.entry.description,
+        tag=tag,
+        lacks=lacks,
+        memory_gib=made.needs.memory_gib,
+        for_gpus=made.for_gpus,
     )
 
 
@@ -121,12 +136,13 @@ def ensure_image(name: str, workshop: Workshop, variant: Variant) -> str:
     try:
         if has_image(workshop.engine, wanted.tag):
             return wanted.tag
+        remove_left_overs(workshop.engine)
     except (DockerException, RequestException) as error:
         raise EngineUnreachableError(
             f"The Docker engine does not answer ({error}); start it, then run `up` again."
         ) from None
-    if wanted.dockerfile is not None:
-        return _build_from_dockerfile(wanted, wanted.dockerfile, workshop, variant)
+    if wanted.own_dockerfile is not None:
+        return _build_from_dockerfile(wanted, wanted.own_dockerfile, workshop, variant)
     checkout, places, log, note = (
         workshop.checkout, workshop.places, workshop.log, workshop.note,
     )  # fmt: skip
@@ -141,7 +157,7 @@ def ensure_image(name: str, workshop: Workshop, variant: Variant) -> str:
         write_whole(Path(folder) / Path(BOM).name, bill_of_materials(wanted, held, own))
         build(
             workshop.engine,
-            context_of(_context(wanted, own, Path(folder)), _dockerfile(wanted)),
+            context_of(_context(wanted, own, Path(folder)), wanted.dockerfile),
             wanted.tag,
             log=log,
             arguments={"ENVIRONMENT": environment, "BUILD": LABEL_BUILD, "TIME": str(EPOCH)},
@@ -163,7 +179,7 @@ def _build_from_dockerfile(
     files = {part.name: part for part in wanted.folder.iterdir() if part != dockerfile}
     build(
         workshop.engine,
-        context_of(files, dockerfile.read_text(encoding="utf-8")),
+        context_of(files, wanted.dockerfile),
         wanted.tag,
         log=workshop.log,
         arguments={"BASE": below},
@@ -181,29 +197,16 @@ def _context(wanted: Recipe, own: tuple[Path, ...], bom: Path) -> Files:
     return files
 
 
-def _dockerfile(wanted: Recipe) -> str:
-    """The Dockerfile, the variables of the chain, and what is asked of a GPU's driver."""
-    text = (images_folder(wanted.checkout) / "Dockerfile").read_text(encoding="utf-8")
-    needs = wanted.entry.needs
-    for part in wanted.chain:
-        for name, value in part.entry.environment.items():
-            text += f"ENV {name}={json.dumps(value)}\n"
-    text += f"ENV NVIDIA_DRIVER_CAPABILITIES={','.join(needs.capabilities)}\n"
-    if needs.cuda and wanted.variant == "gpu":
-        text += f"ENV NVIDIA_REQUIRE_CUDA=cuda>={needs.cuda}\n"
-    return text
-
-
 def _audited(wanted: Recipe, workshop: Workshop) -> str:
     if workshop.house.offline:
         return "not done, the image was built offline"
     tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
-    return audit([part.lock for part in wanted.chain], tools, workshop.log).sentence
+    return audit(wanted.locks, tools, workshop.log).sentence
 
 
 def _labels(wanted: Recipe, audited: str) -> dict[str, str]:
     """What an image says of itself; of what its own Dockerfile added nothing is known."""
-    entry, ours = wanted.entry, wanted.dockerfile is None
+    entry, ours = wanted.entry, wanted.own_dockerfile is None
     return {
         LABEL_IMAGE: entry.name,
         LABEL_VARIANT: wanted.variant if entry.has_variants else "",
@@ -213,6 +216,5 @@ def _labels(wanted: Recipe, audited: str) -> dict[str, str]:
         "org.opencontainers.image.title": entry.title.en,
         "org.opencontainers.image.description": entry.description.en,
         "org.opencontainers.image.version": wanted.tag.partition(":")[2],
-        "org.opencontainers.image.licenses": "BSD-3-Clause" if ours else "",
         "org.opencontainers.image.vendor": "Labwerk" if ours else "",
     }

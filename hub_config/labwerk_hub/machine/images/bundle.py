@@ -7,6 +7,7 @@ with one member more: ``labwerk.json`` says which images are in it.
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def write_bundle(engine: docker.DockerClient, tags: tuple[str, ...], file: Path)
         fresh.replace(file)
     except (DockerException, RequestException) as error:
         raise EngineUnreachableError(f"The engine cannot give out the images ({error}).") from None
+    except tarfile.TarError as error:
+        raise EngineUnreachableError(f"The engine gave out no whole images ({error}).") from None
     except OSError as error:
         raise BundleError(f"{file} cannot be written: {error.strerror}.") from None
     finally:
@@ -90,6 +93,7 @@ def load_bundle(engine: docker.DockerClient, file: Path) -> Bundle:
     no bundle, or not all of it arrived, and :class:`EngineUnreachableError`.
     """
     bundle = read_bundle(file)
+    _require_that_it_holds_no_more(bundle, file)
     try:
         with file.open("rb") as stream:
             engine.images.load(stream)
@@ -105,6 +109,23 @@ def load_bundle(engine: docker.DockerClient, file: Path) -> Bundle:
             "Docker keeps images?"
         ) from None
     return bundle
+
+
+def _require_that_it_holds_no_more(bundle: Bundle, file: Path) -> None:
+    """The engine takes every name that it finds in the file: none may be another's."""
+    told = {image.tag for image in bundle.images}
+    try:
+        with tarfile.open(file, "r:") as tar:
+            stream = tar.extractfile("manifest.json")
+            assert stream is not None  # else getmember has raised
+            held = {tag for image in json.load(stream) for tag in image["RepoTags"] or ()}
+    except (tarfile.TarError, KeyError, AssertionError, ValueError, TypeError):
+        raise BundleError(f"{file} is no whole bundle of Labwerk's images.") from None
+    if strange := sorted(held ^ told) + [tag for tag in told if not tag.startswith("labwerk/")]:
+        raise BundleError(
+            f"{file}: {strange[0]} is in it and not said to be, or the other way round; take a "
+            "bundle that `images bundle` wrote."
+        )
 
 
 def read_bundle(file: Path) -> Bundle:

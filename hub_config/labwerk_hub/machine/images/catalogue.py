@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +14,8 @@ from labwerk_hub.machine.errors import MachineError
 
 #: "cpu" holds no library that only a GPU can use, "gpu" holds them all.
 Variant = Literal["cpu", "gpu"]
+#: What an image may be called: it is part of the engine's name for it.
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
@@ -55,7 +58,7 @@ class ImageEntry(_Model):
     #: Which flavours it is made for: "gpu", "cpu" (those without a GPU), or both.
     suits: tuple[Literal["gpu", "cpu"], ...] = ("gpu", "cpu")
     #: Its lock file; "{variant}" in it stands for "cpu" and "gpu" where the two differ.
-    lock: str = "requirements.lock"
+    lock: str = Field(default="requirements.lock", pattern=r"^[^{}]*(\{variant\})?[^{}]*$")
     #: What is promised of it, as functions that are run inside it.
     tests: str = "promises.py"
     #: Variables that its libraries look at, by name.
@@ -66,7 +69,7 @@ class ImageEntry(_Model):
     @field_validator("name", "folder")
     @classmethod
     def _plain(cls, value: str) -> str:
-        if not value.replace("-", "").isalnum() or value != value.lower():
+        if not NAME.fullmatch(value):
             raise ValueError("must be of small letters, digits and hyphens")
         return value
 

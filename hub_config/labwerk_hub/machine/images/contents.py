@@ -13,6 +13,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from labwerk_hub.errors import EngineUnreachableError
+from labwerk_hub.machine.images.engine_build import making_name
 
 #: Put into every container by the engine itself.
 _ENGINES_OWN = {
@@ -40,7 +41,9 @@ def content_lines(engine: docker.DockerClient, tag: str) -> list[str]:
     link's target. Times do not count. Raises :class:`EngineUnreachableError`.
     """
     try:
-        container = engine.containers.create(tag, command=["true"], network_mode="none")
+        container = engine.containers.create(
+            tag, command=["true"], name=making_name(), network_mode="none"
+        )
         try:
             pieces = cast(Iterator[bytes], container.export(_CHUNK))  # its stub says str
             with tarfile.open(fileobj=cast(IO[bytes], _Pieces(pieces)), mode="r|") as tar:

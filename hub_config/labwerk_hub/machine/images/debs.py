@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import docker
 
 from labwerk_hub.machine.errors import CommandError, InstallError
-from labwerk_hub.machine.files import content_stamp, read_stamp, write_whole
+from labwerk_hub.machine.files import content_stamp, read_stamp, replace_folder, write_whole
+from labwerk_hub.machine.images.engine_build import run_once
 from labwerk_hub.machine.images.rootfs import SUITE, debian_sources
 from labwerk_hub.machine.images.wheelhouse import Wheelhouse
 from labwerk_hub.machine.log import Log
@@ -27,16 +29,16 @@ def ensure_debs(
     apt works on the image's own list of installed packages, in folders of its own, so this
     machine's packages neither count nor change. Raises :class:`InstallError`.
     """
-    installed = engine.containers.run(
-        below, ["/var/lib/dpkg/status"], entrypoint="cat", network_mode="none", remove=True
-    )
+    installed = run_once(engine, below, ["cat", "/var/lib/dpkg/status"])
     stamp = content_stamp([], SUITE, installed.decode(), *names)
     folder = house.folder / "debs" / stamp[:12]
     if read_stamp(folder / ".stamp") == stamp:
         return folder
     house.require_network(f"the Debian packages {', '.join(names)}")
     note(f"download the Debian packages {', '.join(names)}")
-    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / "partial").mkdir(parents=True)
     apt = house.folder / "apt"
     for part in ("lists/partial", "archives/partial"):
         (apt / part).mkdir(parents=True, exist_ok=True)
@@ -48,13 +50,12 @@ def ensure_debs(
         "Dir::State::extended_states": apt / "extended_states",
         "Dir::Etc::sourcelist": apt / "sources.list",
         "Dir::Etc::sourceparts": "-",
-        "Dir::Cache::archives": folder,
+        "Dir::Cache::archives": fresh,
         "Dir::Cache::pkgcache": "",
         "Dir::Cache::srcpkgcache": "",
         "APT::Sandbox::User": "root",
     }
     command = ["apt-get", *[f"-o{key}={value}" for key, value in options.items()]]
-    (folder / "partial").mkdir(exist_ok=True)
     try:
         log.run([*command, "update"])
         log.run(
@@ -65,5 +66,6 @@ def ensure_debs(
             f"The Debian packages {', '.join(names)} could not be fetched ({error.reason}); is "
             f"a Debian mirror in reach? All output is in {error.log}."
         ) from None
-    write_whole(folder / ".stamp", stamp + "\n")
+    write_whole(fresh / ".stamp", stamp + "\n")
+    replace_folder(fresh, folder)
     return folder

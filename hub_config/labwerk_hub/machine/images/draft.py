@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from labwerk_hub.machine.files import write_whole
-from labwerk_hub.machine.images.catalogue import ImageError, images_folder, read_entries
+from labwerk_hub.machine.images.catalogue import NAME, ImageError, images_folder, read_entries
 
 _ENTRY = """
 [[images]]
@@ -41,16 +42,21 @@ def draft(name: str, base: str, checkout: Path) -> Path:
     """
     catalogue = read_entries(checkout)
     catalogue.entry(base)
-    if not name.replace("-", "").isalnum() or name != name.lower() or not name.isascii():
+    if not NAME.fullmatch(name):
         raise ImageError(f"{name!r} is no name of an image: use small letters, digits and hyphens.")
     folder = images_folder(checkout) / name
     if folder.exists() or any(entry.name == name for entry in catalogue.images):
         raise ImageError(f"There is an image or a folder named {name!r} already; choose another.")
-    folder.mkdir()
     words = {"name": name, "base": base, "title": name.capitalize(), "about": f"{base}, and more."}
-    write_whole(folder / "requirements.in", _REQUIREMENTS.format(**words))
-    write_whole(folder / "packages.txt", _PACKAGES.format(**words))
-    write_whole(folder / "promises.py", _PROMISES.format(**words))
+    fresh = folder.with_name(f".{name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    write_whole(fresh / "requirements.in", _REQUIREMENTS.format(**words))
+    # Nothing is asked for yet, so nothing has to be looked up.
+    write_whole(fresh / "requirements.lock", "")
+    write_whole(fresh / "packages.txt", _PACKAGES.format(**words))
+    write_whole(fresh / "promises.py", _PROMISES.format(**words))
+    fresh.replace(folder)
     file = images_folder(checkout) / "images.toml"
     write_whole(file, file.read_text("utf-8").rstrip("\n") + "\n" + _ENTRY.format(**words))
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import tarfile
 import threading
 from collections.abc import Callable, Mapping
@@ -24,8 +25,11 @@ LABEL_LAYER = "labwerk.layer"
 #: The time that all files of an image have, in seconds since 1970: 1 January 2026. It is
 #: not the time of the build, so that two builds give the same.
 EPOCH = 1767225600
-#: A step may be silent for this long: installing and compiling take a minute or two.
-_SILENCE_S = 1800
+#: The engine may be silent for this long: large layers take minutes.
+PATIENCE_S = 1800
+#: What a container that serves a build is called. It has no label, for that would go on to
+#: the image, and to the sessions that run it.
+_MAKING = "labwerk-making-"
 _CHUNK = 2**20
 
 #: Names in the context and the files or folders that they stand for; of several folders
@@ -40,6 +44,29 @@ def has_image(engine: docker.DockerClient, tag: str) -> bool:
     except ImageNotFound:
         return False
     return True
+
+
+def making_name() -> str:
+    """A name for a container that serves a build."""
+    return _MAKING + secrets.token_hex(6)
+
+
+def remove_left_overs(engine: docker.DockerClient) -> None:
+    """Remove the containers that an interrupted build left."""
+    for container in engine.containers.list(all=True, filters={"name": f"^/{_MAKING}"}):
+        container.remove(force=True)
+
+
+def run_once(engine: docker.DockerClient, tag: str, command: list[str]) -> bytes:
+    """What a command prints in a container of an image, without network.
+
+    Raises docker's own errors.
+    """
+    entry, *arguments = command
+    said: bytes = engine.containers.run(
+        tag, arguments, name=making_name(), entrypoint=entry, network_mode="none", remove=True
+    )
+    return said
 
 
 def context_of(files: Files, dockerfile: str) -> Callable[[BinaryIO], None]:
@@ -106,7 +133,8 @@ def _run(
 ) -> str:
     """Send the context, follow the build, and return the image's id."""
     reading, writing = os.pipe()
-    sender = threading.Thread(target=_send, args=(context, writing), daemon=True)
+    failed: list[BaseException] = []
+    sender = threading.Thread(target=_send, args=(context, writing, failed), daemon=True)
     with os.fdopen(reading, "rb") as stream:
         sender.start()
         events = engine.api.build(
@@ -115,7 +143,7 @@ def _run(
             decode=True,
             rm=True,
             forcerm=True,
-            timeout=_SILENCE_S,
+            timeout=PATIENCE_S,
             buildargs=dict(arguments),
             labels=dict(labels),
             network_mode="none" if offline else None,
@@ -128,6 +156,8 @@ def _run(
             if said := event.get("stream", "").rstrip():
                 log.say(said)
     sender.join()
+    if failed:  # what arrived may have been built, and is not the whole
+        raise DockerException(f"the files to build from could not be sent: {failed[0]}")
     if not image:
         raise DockerException("the engine ended the build without an image")
     return image
@@ -138,9 +168,11 @@ def _in_chunks(stream: BinaryIO) -> IO[bytes]:
     return cast(IO[bytes], iter(lambda: stream.read(_CHUNK), b""))
 
 
-def _send(context: Callable[[BinaryIO], None], writing: int) -> None:
+def _send(context: Callable[[BinaryIO], None], writing: int, failed: list[BaseException]) -> None:
     try:
         with os.fdopen(writing, "wb") as stream:
             context(stream)
     except BrokenPipeError:  # the engine gave up; its answer says why
         pass
+    except (OSError, tarfile.TarError) as error:
+        failed.append(error)

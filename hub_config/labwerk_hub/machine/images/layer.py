@@ -21,13 +21,11 @@ from labwerk_hub.machine.errors import InstallError
 from labwerk_hub.machine.files import write_whole
 from labwerk_hub.machine.images.catalogue import images_folder
 from labwerk_hub.machine.images.debs import ensure_debs
-from labwerk_hub.machine.images.engine_build import EPOCH, LABEL_LAYER, has_image
-from labwerk_hub.machine.images.recipe import Recipe
+from labwerk_hub.machine.images.engine_build import EPOCH, has_image, making_name
+from labwerk_hub.machine.images.recipe import LAYER_CHANGES, Recipe
 from labwerk_hub.machine.images.rootfs import ensure_rootfs
 from labwerk_hub.machine.images.wheelhouse import Wheelhouse, ensure_wheels
 from labwerk_hub.machine.log import Log, telling_line
-
-_PATH = "/opt/labwerk/bin:/usr/local/bin:/usr/bin:/bin"
 
 
 def ensure_environment_layer(
@@ -48,11 +46,14 @@ def ensure_environment_layer(
         below = ensure_environment_layer(recipe.base, engine, house, log, note)
     else:
         below = ensure_rootfs(recipe.rootfs, engine, house, log, note)
-    wheels = ensure_wheels(recipe.wheels, house, log, note)
     with tempfile.TemporaryDirectory(prefix="labwerk-layer-") as folder:
         recipe_folder, debs = Path(folder) / "recipe", Path(folder) / "debs"
         recipe_folder.mkdir()
         debs.mkdir()
+        wheels = Path(folder) / "wheels"
+        wheels.mkdir()
+        if recipe.wheels:
+            wheels = ensure_wheels(recipe.wheels, house, log, note)
         if recipe.packages:
             debs = ensure_debs(recipe.packages, below, engine, house, log, note)
         pins = "\n".join(pin.text for pin in recipe.wheels)
@@ -70,14 +71,9 @@ def _install(
     log.say(f"building {tag} on {below}")
     container: Container | None = None
     try:
-        # One that an interrupted build left. It has a name, for a label would go on to the image
-        # and to the sessions that run it.
-        making = f"labwerk-making-{tag.rpartition(':')[2]}"
-        for left in engine.containers.list(all=True, filters={"name": f"^/{making}$"}):
-            left.remove(force=True)
         container = engine.containers.create(
             below,
-            name=making,
+            name=making_name(),
             entrypoint=["sh", "/media/environment.sh"],
             command=[str(EPOCH)],
             volumes={str(path): {"bind": place, "mode": "ro"} for path, place in mounts.items()},
@@ -99,12 +95,7 @@ def _install(
         container.commit(
             repository,
             name,
-            changes=[
-                "ENTRYPOINT []",
-                'CMD ["bash"]',
-                f"ENV PATH={_PATH}",
-                f"LABEL {LABEL_LAYER}=environment",
-            ],
+            changes=list(LAYER_CHANGES),
         )
     except (DockerException, RequestException) as error:
         raise InstallError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from labwerk_hub.machine.environment import tool_environment
 from labwerk_hub.machine.errors import CommandError, InstallError
 from labwerk_hub.machine.images.catalogue import VARIANTS, ImageError, images_folder, read_entries
 from labwerk_hub.machine.images.wheelhouse import PYTHON, ensure_build_environment
@@ -44,7 +45,10 @@ def write_locks(name: str, checkout: Path, places: Places, log: Log) -> tuple[Pa
                     *("--overrides", os.path.relpath(root / "overrides.txt", folder)),
                     *(*constraints, asked.name, "--output-file", lock.name),
                 ],
-                env={"UV_CUSTOM_COMPILE_COMMAND": f"labwerk images lock {name}"},
+                env={
+                    **tool_environment(uv.with_name("python")),
+                    "UV_CUSTOM_COMPILE_COMMAND": f"labwerk images lock {name}",
+                },
                 cwd=folder,
             )
         except CommandError as error:

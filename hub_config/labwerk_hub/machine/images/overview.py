@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from docker.errors import APIError
 from pydantic import BaseModel, ConfigDict
 
+from labwerk_hub.adapters.built_images import BuiltImages
 from labwerk_hub.machine.images.building import LABEL_AUDIT, Workshop
+from labwerk_hub.machine.images.bundle import read_bundle
 from labwerk_hub.machine.images.catalogue import VARIANTS, ImageEntry, Variant, read_images
-from labwerk_hub.machine.images.engine_build import LABEL_LAYER, has_image
+from labwerk_hub.machine.images.engine_build import LABEL_LAYER, has_image, remove_left_overs
 from labwerk_hub.machine.images.recipe import recipe
 from labwerk_hub.machine.images.sizes import size_of
+from labwerk_hub.machine.images.wheelhouse import wheels_folder
 
 
 class ImageHere(BaseModel):
@@ -54,16 +60,33 @@ def _row(entry: ImageEntry, workshop: Workshop, variant: Variant) -> ImageHere:
     )
 
 
-def remove_superseded(workshop: Workshop) -> list[str]:
-    """Remove what earlier checkouts built and nothing needs any more; the names removed.
-
-    An image stays while it is this checkout's, a session runs it, or another is laid on it.
-    """
-    wanted = set()
+def foreign(workshop: Workshop, file: Path) -> list[str]:
+    """Sentences about what a bundle has of other checkouts, and lacks of this one."""
+    brought = {image.tag for image in read_bundle(file).images}
+    said, ours = [], set()
     for entry in read_images(workshop.checkout).images:
-        for variant in VARIANTS:
-            parts = recipe(entry.name, workshop.checkout, variant)
-            wanted |= {parts.tag, parts.rootfs.tag} | {part.environment_tag for part in parts.chain}
+        tags = {recipe(entry.name, workshop.checkout, variant).tag for variant in VARIANTS}
+        ours |= tags
+        if not tags & brought and not any(has_image(workshop.engine, tag) for tag in tags):
+            said.append(f"  {entry.name}: the bundle does not have it as this checkout makes it.")
+    return [*(f"  {tag}: is of another checkout." for tag in sorted(brought - ours)), *said]
+
+
+def remove_superseded(workshop: Workshop) -> list[str]:
+    """Remove what other checkouts built and fetched and nothing needs; the names removed.
+
+    An image stays while it is this checkout's, people are offered it, a session runs it, or
+    another is laid on it.
+    """
+    remove_left_overs(workshop.engine)
+    recipes = [
+        recipe(entry.name, workshop.checkout, variant)
+        for entry in read_images(workshop.checkout).images
+        for variant in VARIANTS
+    ]
+    wanted = {image.tag for image in BuiltImages.read(workshop.places.state).images}
+    wanted |= {made.tag for made in recipes} | {made.environment_tag for made in recipes}
+    wanted |= {made.rootfs.tag for made in recipes}
     removed = []
     for image in workshop.engine.images.list(filters={"label": LABEL_LAYER}):
         for tag in image.tags:
@@ -73,6 +96,11 @@ def remove_superseded(workshop: Workshop) -> list[str]:
                     removed.append(tag)
                 except APIError as error:
                     workshop.log.say(f"{tag} stays: {error.explanation}")
+    kept = {wheels_folder(made.wheels, workshop.house) for made in recipes}
+    for folder in sorted((workshop.house.folder / "wheels").glob("*")):
+        if folder not in kept and folder.is_dir():
+            shutil.rmtree(folder)
+            removed.append(str(folder))
     return removed
 
 

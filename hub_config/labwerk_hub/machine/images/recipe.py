@@ -15,14 +15,23 @@ from labwerk_hub.machine.files import content_stamp
 from labwerk_hub.machine.images.catalogue import (
     ImageEntry,
     ImageError,
+    Needs,
     Variant,
     images_folder,
     read_images,
 )
-from labwerk_hub.machine.images.engine_build import EPOCH
+from labwerk_hub.machine.images.engine_build import EPOCH, LABEL_LAYER
 from labwerk_hub.machine.images.locks import Pin, added
 from labwerk_hub.machine.images.rootfs import Rootfs
 from labwerk_hub.machine.images.wheelhouse import own_packages, own_stamp
+
+#: What becomes of a container's configuration when it becomes a layer.
+LAYER_CHANGES = (
+    "ENTRYPOINT []",
+    'CMD ["bash"]',
+    "ENV PATH=/opt/labwerk/bin:/usr/local/bin:/usr/bin:/bin",
+    f"LABEL {LABEL_LAYER}=environment",
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +54,43 @@ class Recipe:
         return self.folder / self.entry.lock.format(variant=self.variant)
 
     @property
-    def dockerfile(self) -> Path | None:
+    def own_dockerfile(self) -> Path | None:
         """The institution's own Dockerfile, which makes all that it adds; else None."""
         file = self.folder / "Dockerfile"
         return file if file.is_file() else None
+
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        """All lock files that its wheels come from."""
+        return tuple(part.lock for part in self.chain if part.own_dockerfile is None)
+
+    @property
+    def needs(self) -> Needs:
+        """What it needs, with what the images below it need."""
+        every = [part.entry.needs for part in self.chain]
+        return Needs(
+            memory_gib=max(needs.memory_gib for needs in every),
+            cuda=max((needs.cuda for needs in every), key=_version),
+            capabilities=tuple(sorted({name for needs in every for name in needs.capabilities})),
+            compiler=any(needs.compiler for needs in every),
+        )
+
+    @property
+    def for_gpus(self) -> bool:
+        """Whether it, or an image below it, is made for flavours with a GPU alone."""
+        return any("cpu" not in part.entry.suits for part in self.chain)
+
+    @property
+    def dockerfile(self) -> str:
+        """How it is built, down to its variables and what it asks of a GPU's driver."""
+        file = self.own_dockerfile or images_folder(self.checkout) / "Dockerfile"
+        lines = [file.read_text(encoding="utf-8").rstrip("\n")]
+        for part in self.chain:
+            lines += [f"ENV {k}={_quoted(v)}" for k, v in part.entry.environment.items()]
+        lines.append(f"ENV NVIDIA_DRIVER_CAPABILITIES={','.join(self.needs.capabilities)}")
+        if self.needs.cuda and self.variant == "gpu":
+            lines.append(f"ENV NVIDIA_REQUIRE_CUDA=cuda>={self.needs.cuda}")
+        return "\n".join(lines) + "\n"
 
     @cached_property
     def wheels(self) -> tuple[Pin, ...]:
@@ -80,7 +122,7 @@ class Recipe:
         below = self.base.environment_stamp if self.base else self.rootfs.stamp
         script = images_folder(self.checkout) / "environment.sh"
         pins = [pin.text for pin in self.wheels]
-        return content_stamp([script], str(EPOCH), below, *self.packages, *pins)
+        return content_stamp([script], str(EPOCH), below, *LAYER_CHANGES, *self.packages, *pins)
 
     @property
     def environment_tag(self) -> str:
@@ -96,16 +138,25 @@ class Recipe:
     @cached_property
     def tag(self) -> str:
         """The image's full name."""
-        if self.dockerfile is not None and self.base is not None:
-            stamp = content_stamp([self.folder], self.entry.model_dump_json(), self.base.tag)
-            return f"labwerk/{self.entry.name}:{stamp[:16]}"
-        own = [own_stamp(package, self.checkout) for package in own_packages(self.checkout)]
-        root = images_folder(self.checkout)
-        made_by = [root / "Dockerfile", root / "inventory.py"]
-        stamps = [content_stamp([part]) for part in self.parts]
-        described = self.entry.model_dump_json()
-        stamp = content_stamp(made_by, described, self.environment_stamp, *stamps, *own)
+        described = (self.entry.model_dump_json(), self.dockerfile)
+        if self.own_dockerfile is not None and self.base is not None:
+            stamp = content_stamp([self.folder], *described, self.base.tag)
+        else:
+            own = [own_stamp(package, self.checkout) for package in own_packages(self.checkout)]
+            stamps = [content_stamp([part]) for part in self.parts]
+            script = images_folder(self.checkout) / "inventory.py"
+            stamp = content_stamp([script], *described, self.environment_stamp, *stamps, *own)
         return f"labwerk/{self.entry.name}:{stamp[:16]}"
+
+
+def _version(cuda: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in cuda.split(".") if part)
+
+
+def _quoted(value: str) -> str:
+    """A value as a Dockerfile takes it literally."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
 
 
 def recipe(name: str, checkout: Path, variant: Variant) -> Recipe:

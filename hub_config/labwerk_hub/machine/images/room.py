@@ -1,29 +1,53 @@
-"""Whether there is room for images that are to be built, said before hours of building."""
+"""Whether there is room for images that are to be built, said before minutes of building."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from labwerk_hub.machine.announce import IMAGE_MIB, require_room
+from labwerk_hub.machine.announce import IMAGE_MIB
+from labwerk_hub.machine.errors import DiskFullError
 from labwerk_hub.machine.images.building import Workshop
-from labwerk_hub.machine.images.catalogue import ImageEntry, Variant
 from labwerk_hub.machine.images.engine_build import has_image
-from labwerk_hub.machine.images.recipe import recipe
+from labwerk_hub.machine.images.recipe import Recipe
 from labwerk_hub.machine.images.sizes import released_mb
 
 
-def require_room_for(wanted: Iterable[ImageEntry], workshop: Workshop, variant: Variant) -> None:
+def require_room_for(wanted: Sequence[Recipe], workshop: Workshop) -> None:
     """Raise DiskFullError unless the missing ones of these images fit.
 
-    An image takes its size where the engine keeps images, as much again while it is made,
-    and about half of it where its wheels are kept; counted with the last release's sizes.
+    An image takes what it adds to the one below it, by the last release's sizes, where the
+    engine keeps images; one at a time is there twice while it is made; and wheels are about
+    half as large as what becomes of them.
     """
-    mib = 0
-    for entry in wanted:
-        if not has_image(workshop.engine, recipe(entry.name, workshop.checkout, variant).tag):
-            known = released_mb(entry, variant, workshop.checkout)
-            mib += round(known * 2 / 1.05) if known else IMAGE_MIB
-    if mib:
-        require_room(Path(workshop.engine.info()["DockerRootDir"]), mib, "building the images")
-        require_room(workshop.house.folder, mib // 4, "what images are made of")
+    missing = {
+        part.environment_tag: _added_mib(part)
+        for made in wanted
+        for part in made.chain
+        if not has_image(workshop.engine, part.environment_tag)
+    }
+    if not missing:
+        return
+    engines = Path(workshop.engine.info()["DockerRootDir"])
+    total = sum(missing.values())
+    _require(engines, total + max(missing.values()), "move Docker's data-root to a larger disk")
+    _require(workshop.house.folder, total // 2, "name another folder as machine.state")
+
+
+def _added_mib(part: Recipe) -> int:
+    size = released_mb(part.entry, part.variant, part.checkout)
+    below = released_mb(part.base.entry, part.variant, part.checkout) if part.base else 0
+    return IMAGE_MIB if size is None else round(max(0, size - (below or 0)) / 1.05)
+
+
+def _require(folder: Path, mib: int, remedy: str) -> None:
+    here = folder
+    while not here.exists():
+        here = here.parent
+    free = shutil.disk_usage(here).free // 2**20
+    if free < mib:
+        raise DiskFullError(
+            f"The disk of {folder} has {free} MiB free, and building these images needs about "
+            f"{mib} MiB there; make room, or {remedy}."
+        )

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import docker
 from docker.errors import DockerException, ImageNotFound
@@ -21,7 +22,14 @@ from requests.exceptions import RequestException
 
 from labwerk_hub.machine.errors import CommandError, InstallError
 from labwerk_hub.machine.files import content_stamp
-from labwerk_hub.machine.images.engine_build import EPOCH, LABEL_LAYER, build, context_of, has_image
+from labwerk_hub.machine.images.engine_build import (
+    EPOCH,
+    LABEL_LAYER,
+    build,
+    context_of,
+    has_image,
+    making_name,
+)
 from labwerk_hub.machine.images.wheelhouse import Wheelhouse
 from labwerk_hub.machine.log import Log
 
@@ -83,6 +91,7 @@ def ensure_rootfs(
     if not kept.exists():
         house.require_network("the root filesystem's Debian packages")
         if _pulled(engine, log) and _built_from_registry(rootfs, engine, log, note):
+            _keep(rootfs, kept, engine)
             return rootfs.tag
         _make(rootfs, kept, log, note)
     _import(rootfs, kept, engine)
@@ -92,7 +101,7 @@ def ensure_rootfs(
 def _import(rootfs: Rootfs, kept: Path, engine: docker.DockerClient) -> None:
     repository, _, tag = rootfs.tag.partition(":")
     try:
-        engine.api.import_image(
+        said = engine.api.import_image(
             src=str(kept),
             repository=repository,
             tag=tag,
@@ -103,12 +112,25 @@ def _import(rootfs: Rootfs, kept: Path, engine: docker.DockerClient) -> None:
             f"The engine could not take the root filesystem {kept} ({error}); is there room "
             "where Docker keeps images?"
         ) from None
-    if not has_image(engine, rootfs.tag):
-        kept.unlink()
+    if not has_image(engine, rootfs.tag):  # a full disk is told in the answer alone
         raise InstallError(
-            f"The engine made no image of the root filesystem {kept}, which is now removed; "
-            "run `up` again."
+            f"The engine made no image of the root filesystem {kept} ({said.strip()}); is there "
+            "room where Docker keeps images?"
         )
+
+
+def _keep(rootfs: Rootfs, kept: Path, engine: docker.DockerClient) -> None:
+    """Keep what a registry's image became, for builds that reach no registry."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    fresh = kept.with_suffix(".new.tar")
+    container = engine.containers.create(rootfs.tag, command=["true"], name=making_name())
+    try:
+        with fresh.open("wb") as stream:
+            for piece in container.export():
+                stream.write(cast(bytes, piece))
+    finally:
+        container.remove()
+    fresh.replace(kept)
 
 
 # ------------------------------------------------------------------ from a registry

@@ -89,16 +89,16 @@ def ensure_wheels(
     Raises :class:`InstallError` if a wheel cannot be had or has another hash.
     """
     locked = "\n".join(pin.text for pin in pins) + "\n"
-    stamp = content_stamp([], locked, platform.machine())
-    folder = house.folder / "wheels" / stamp[:12]
+    folder = wheels_folder(pins, house)
+    stamp = folder.name
     if read_stamp(folder / ".stamp") == stamp:
         return folder
     house.require_network(f"the wheels of {len(pins)} Python packages")
     note(f"download {len(pins)} Python packages")
     folder.mkdir(parents=True, exist_ok=True)
     # What an interrupted run had fetched is kept here; not needed once all is there.
-    kept = house.folder / "wheels" / f".{stamp[:12]}.kept"
-    requirements = house.folder / "wheels" / f".{stamp[:12]}.lock"
+    kept = folder.with_name(f".{stamp}.kept")
+    requirements = folder.with_name(f".{stamp}.lock")
     write_whole(requirements, locked)
     failing = "The Python packages of the images could not be fetched"
     if special := [f"{pin.name} {pin.version}" for pin in pins if "+" in pin.version]:
@@ -116,6 +116,12 @@ def ensure_wheels(
     write_whole(folder / ".stamp", stamp + "\n")
     shutil.rmtree(kept, ignore_errors=True)
     return folder
+
+
+def wheels_folder(pins: Sequence[Pin], house: Wheelhouse) -> Path:
+    """Where the wheels of these locked packages are, or will be."""
+    locked = "\n".join(pin.text for pin in pins) + "\n"
+    return house.folder / "wheels" / content_stamp([], locked, platform.machine())[:12]
 
 
 def _platforms() -> list[str]:
