@@ -161,6 +161,7 @@ def bom(name: str, file: Path | None, gpu: bool | None) -> None:
 @cpu_or_gpu
 def audit(names: tuple[str, ...], file: Path | None, gpu: bool | None) -> None:
     """Ask an advisory service what is known of the images' packages today."""
+    from labwerk_hub.machine import locking
     from labwerk_hub.machine.images.audit import audit as ask
     from labwerk_hub.machine.images.catalogue import read_images
     from labwerk_hub.machine.images.recipe import recipe
@@ -168,7 +169,8 @@ def audit(names: tuple[str, ...], file: Path | None, gpu: bool | None) -> None:
 
     installed = installation(file, "images audit")
     workshop = _workshop(installed)
-    tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
+    with locking.locked(installed.places):
+        tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
     known = 0
     for name in names or [entry.name for entry in read_images(workshop.checkout).images]:
         wanted = recipe(name, workshop.checkout, _variant(installed, gpu))
@@ -187,9 +189,8 @@ def new(name: str, base: str, file: Path | None) -> None:
     """Draft an image of your own: its folder, and its entry in images.toml."""
     from labwerk_hub.machine.images.draft import draft
 
-    installed = installation(file, "images new")
-    workshop = _workshop(installed)
-    folder = draft(name, base, workshop.checkout)
+    installation(file, "images new")
+    folder = draft(name, base, checkout())
     click.echo(
         f"{folder}: write into requirements.in and packages.txt what it holds, then run\n"
         f"`images lock {name}` and `images build {name}`; its titles are in images.toml."
@@ -201,12 +202,15 @@ def new(name: str, base: str, file: Path | None) -> None:
 @settings_option
 def lock(names: tuple[str, ...], file: Path | None) -> None:
     """Write the lock files of images from their requirements, with hashes."""
+    from labwerk_hub.machine import locking
     from labwerk_hub.machine.images.locking import write_locks
 
-    workshop = _workshop(installation(file, "images lock"))
-    for name in names:
-        for written in write_locks(name, workshop.checkout, workshop.places, workshop.log):
-            click.echo(written)
+    installed = installation(file, "images lock")
+    with locking.locked(installed.places):
+        workshop = _workshop(installed)
+        for name in names:
+            for written in write_locks(name, workshop.checkout, workshop.places, workshop.log):
+                click.echo(written)
 
 
 @images.command()

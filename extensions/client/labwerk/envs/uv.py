@@ -184,4 +184,5 @@ def _error(complaint: str) -> InstallError | HomeFullError:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+    """One line, without the name and password that an index's address may hold."""
+    return re.sub(r"://[^/@\s]+@", "://", " ".join(text.split()).rstrip("."))
