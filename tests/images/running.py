@@ -273,6 +273,8 @@ def _environment(hub: str, language: str) -> dict[str, str]:
         "USER": PERSON,
         "LANG": language,
         "LC_ALL": language,
+        "LABWERK_ACTIVITY_SECONDS": "60",
+        "JUPYTERHUB_DEFAULT_URL": "/lab",
         "LABWERK_SERVICE_URL": hub.replace("/hub/api", "/services/labwerk"),
         "JUPYTERHUB_API_URL": hub,
         "JUPYTERHUB_ACTIVITY_URL": f"{hub}/users/{PERSON}/activity",

@@ -13,6 +13,7 @@ from support.environment import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "images" / "base" / "start"))
 try:
     import account
+    import certificates
     import deferred
     import graphics
     import limits
@@ -141,3 +142,24 @@ def test_how_somebody_wants_to_draw_stays(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     graphics.draw_without_a_screen(tmp_path)
     assert os.environ["MUJOCO_GL"] == "glfw"
+
+
+# ------------------------------------------------------------------------------ trusting
+
+
+def test_what_people_run_trusts_what_the_machine_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "certificates.crt"
+    bundle.write_text("…")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/home/lab/own.pem")
+    certificates.trust_what_the_machine_trusts(bundle)
+    assert os.environ["SSL_CERT_FILE"] == str(bundle)
+    assert os.environ["REQUESTS_CA_BUNDLE"] == "/home/lab/own.pem"
+
+
+def test_without_the_file_nothing_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    certificates.trust_what_the_machine_trusts(tmp_path / "gone")
+    assert "SSL_CERT_FILE" not in os.environ

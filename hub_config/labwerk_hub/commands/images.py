@@ -63,6 +63,7 @@ def build(
     from labwerk_hub.machine import locking
     from labwerk_hub.machine.images.building import ensure_image, write_down
     from labwerk_hub.machine.images.catalogue import read_images
+    from labwerk_hub.machine.images.engine_build import has_image
     from labwerk_hub.machine.images.recipe import recipe
     from labwerk_hub.machine.images.room import require_room_for
     from labwerk_hub.machine.images.sizes import size_of
@@ -75,7 +76,8 @@ def build(
         wanted = [recipe(name, workshop.checkout, variant) for name in names or every]
         require_room_for(wanted, workshop)
         for made in wanted:
-            click.echo(f"{made.entry.name}:")
+            there = " is built already" if has_image(workshop.engine, made.tag) else ""
+            click.echo(f"{made.entry.name}{there}:")
             tag = ensure_image(made.entry.name, workshop, variant)
             size = size_of(workshop.engine, tag, made.entry, variant, workshop.checkout)
             click.echo(f"  {tag}, {size}")
@@ -171,14 +173,20 @@ def audit(names: tuple[str, ...], file: Path | None, gpu: bool | None) -> None:
     workshop = _workshop(installed)
     with locking.locked(installed.places):
         tools = ensure_build_environment(workshop.checkout, workshop.places, workshop.log)
-    known = 0
+    known = failed = 0
     for name in names or [entry.name for entry in read_images(workshop.checkout).images]:
         wanted = recipe(name, workshop.checkout, _variant(installed, gpu))
         said = ask(wanted.locks, tools, workshop.log)
         known += len(said.known)
+        failed += bool(said.failed)
         click.echo(f"{name}: {said.sentence}")
     if known:
         raise MachineError("Lock the images anew (`images lock`) where newer versions mend that.")
+    if failed:
+        raise MachineError(
+            "Run `images audit` where an advisory service is in reach, or name one in "
+            "PIP_AUDIT_VULNERABILITY_SERVICE and PIP_AUDIT_OSV_URL."
+        )
 
 
 @images.command()

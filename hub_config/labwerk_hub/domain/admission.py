@@ -189,8 +189,8 @@ def _image_refusal(flavour: Flavour, image: Image) -> Refusal | None:
         return Refusal(
             Reason.IMAGE_TOO_LARGE,
             Message(
-                "This image needs %(needed)s GiB of memory, and such a session has %(has)s GiB. "
-                "Please choose a larger one.",
+                "This image needs %(needed)s GiB of memory, and this machine has %(has)s GiB. "
+                "Please choose a larger machine.",
                 {"needed": image.memory_gib, "has": flavour.memory_gib},
             ),
         )

@@ -8,6 +8,7 @@ import gc
 import sys
 
 from account import name_the_user
+from certificates import trust_what_the_machine_trusts
 from deferred import deferred
 from graphics import draw_without_a_screen
 from home import make_data_folder
@@ -23,4 +24,5 @@ if __name__ == "__main__":
     with deferred():
         import jupyterlab.labapp  # noqa: F401  (what it imports is deferred, too)
         from jupyterhub.singleuser.extension import main
+    trust_what_the_machine_trusts()
     sys.exit(main())

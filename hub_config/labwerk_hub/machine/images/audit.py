@@ -75,7 +75,7 @@ def audit(locks: Sequence[Path], python: Path, log: Log) -> Audit:
         return Audit(len(pins), failed="no advisory service is in reach")
     unknown = [row["name"] for row in rows if "skip_reason" in row]
     if rows and len(unknown) == len(rows):
-        return Audit(len(pins), failed="the advisory service knows none of the packages")
+        return Audit(len(pins), failed="the index that pip is set to has no advisories")
     known = [
         f"{row['name']} {row['version']} {weakness['id']}"
         for row in rows

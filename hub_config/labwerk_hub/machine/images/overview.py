@@ -112,6 +112,9 @@ def as_text(rows: list[ImageHere]) -> str:
         growth = f"{row.growth * 100:+.0f} %" if row.growth is not None else "–"
         built = row.tag or f"not built; `images build {row.name}` builds it"
         lines.append(f"{row.name:14} {row.variant or '–':8} {size:>9} {growth:>13}  {built}")
+    audited: dict[str, list[str]] = {row.audit: [] for row in rows if row.audit}
+    for row in rows:
         if row.audit:
-            lines.append(f"{'':14} advisories, {row.audit}")
+            audited[row.audit].append(row.name)
+    lines += [f"advisories, {told} ({', '.join(names)})" for told, names in audited.items()]
     return "\n".join(lines)
