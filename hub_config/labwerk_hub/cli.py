@@ -169,7 +169,9 @@ def reset(file: Path | None, yes: bool, keep_images: bool) -> None:
         if whole:
             installed = installation(file, "reset")
             log = _progress(places).log
-            said = taking_down.take_down(installed.settings, places, installed.engine, log)
+            said = taking_down.take_down(
+                installed.settings, places, installed.engine, log, keep_engine=True
+            )
             said += taking_down.remove_everything(
                 installed.settings, places, installed.engine, log, images=not keep_images
             )

@@ -28,7 +28,7 @@ NAMES = {
     ],
     "de": [
         "01-erste-sitzung",
-        "02-geteilte-datensaetze",
+        "02-gemeinsame-datensaetze",
         "03-rapids",
         "04-pytorch",
         "05-erst-simulieren",

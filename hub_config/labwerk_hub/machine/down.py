@@ -13,7 +13,7 @@ import docker.errors
 from labwerk_hub.errors import EngineUnreachableError, StorageError
 from labwerk_hub.machine import engine, firewall, helper, mounts, network
 from labwerk_hub.machine.errors import CommandError, MachineError
-from labwerk_hub.machine.images.engine_build import LABEL_LAYER
+from labwerk_hub.machine.images.engine_build import LABEL_LAYER, remove_left_overs
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.readiness import helper_answers
@@ -23,8 +23,12 @@ from labwerk_hub.machine.supervisor import Supervisor
 from labwerk_hub.settings import Settings
 
 
-def take_down(settings: Settings, places: Places, host: str, log: Log) -> list[str]:
+def take_down(
+    settings: Settings, places: Places, host: str, log: Log, *, keep_engine: bool = False
+) -> list[str]:
     """End sessions, programs, and the engine if ``up`` started it; what there is to say.
+
+    With ``keep_engine`` it goes on running, for what is still to be removed from it.
 
     Sessions end first, while the programs run, so that the hub knows and every charge is
     closed; one that slipped in meanwhile ends after the programs. Raises MachineError at
@@ -42,7 +46,7 @@ def take_down(settings: Settings, places: Places, host: str, log: Log) -> list[s
         supervisor.stop(log)
     if unreachable is None:
         mounts.unmount_all(places.data)  # else sessions that run on would lose their data
-    if stopped := engine.stop_started_engine(places, log):
+    if not keep_engine and (stopped := engine.stop_started_engine(places, log)):
         said.append(stopped)
     if unreachable is not None and _engine_answers(host):
         raise MachineError(f"Sessions could not be ended: {unreachable.message}")
@@ -103,6 +107,8 @@ def remove_everything(
         network.remove_network(client, settings.network.bridge, places.instance)
         if images:
             said += _remove_images(client)
+    if stopped := engine.stop_started_engine(places, log):
+        said.append(stopped)
     firewall.remove_firewall(settings.network.bridge, log)
     return said + remove_beginnings(places)
 
@@ -121,6 +127,7 @@ def remove_beginnings(places: Places) -> list[str]:
 def _remove_images(client: docker.DockerClient) -> list[str]:
     """Remove Labwerk's images and the layers they are built on, newest first."""
     said = []
+    remove_left_overs(client)
     for image in client.images.list(filters={"label": LABEL_LAYER}):
         for name in image.tags or [str(image.id)]:
             try:
