@@ -145,6 +145,14 @@ def test_what_pips_settings_name_counts_where_uvs_name_nothing(
         assert session.run(str(session.environment(name) / "bin" / "gear")) == "1.0\n"
 
 
+def test_an_addition_of_nothing_is_refused_and_shown_how_it_is_written(
+    session: SmallSession,
+) -> None:
+    session.env("create", "rotor")
+    said = one_sentence(session.env("add", "rotor", code=1), "environment")
+    assert "Name the packages to install, such as `labwerk env add rotor pvlib`." in said
+
+
 # ---------------------------------------------------------------------- interruptions
 
 
@@ -221,10 +229,46 @@ def test_it_speaks_the_sessions_language(
     assert sentence in session.env("add", "rotor", code=1, LABWERK_LANGUAGE=language)
 
 
-@pytest.mark.parametrize("line", [["create"], ["list", "--all"], ["destroy", "rotor"]])
+@pytest.mark.parametrize("line", [["create"], ["list", "--all"]])
 def test_a_command_line_that_makes_no_sense_is_shown_how_it_is_written(
     session: SmallSession, line: list[str]
 ) -> None:
     said = session.env(*line, code=2)
     assert said.startswith("usage: labwerk env")
     assert "cannot be understood; `labwerk env" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "sentence"),
+    [
+        (["evn"], "en", "There is no command “evn”; there are: env."),
+        (["env", "ad"], "en", "There is no command “ad”; there are: create, add, list, remove."),
+        (["env", "ad"], "de", "Den Befehl „ad“ gibt es nicht; es gibt: create, add, list, remove."),
+        (["env", "ad"], "it", "Il comando «ad» non esiste; ci sono: create, add, list, remove."),
+        (
+            ["env", "ad"],
+            "fr",
+            "La commande « ad » n'existe pas ; il y a : create, add, list, remove.",
+        ),
+    ],
+)
+def test_a_command_that_there_is_not_is_named_with_those_there_are(
+    session: SmallSession, line: list[str], language: str, sentence: str
+) -> None:
+    said = session.run("labwerk", *line, "rotor", code=2, LABWERK_LANGUAGE=language)
+    assert said.splitlines()[-1] == sentence
+
+
+@pytest.mark.parametrize(
+    ("language", "what"),
+    [
+        ("de", "der Umgebung der Sitzung"),
+        ("it", "l'ambiente della sessione"),
+        ("fr", "l'environnement de la session"),
+    ],
+)
+def test_the_list_says_that_the_sessions_image_is_stood_on(
+    session: SmallSession, language: str, what: str
+) -> None:
+    session.env("create", "rotor")
+    assert f"  {what}  " in session.env("list", LABWERK_LANGUAGE=language)

@@ -127,6 +127,7 @@ def test_the_widget_shows_columns_rows_a_distribution_and_code() -> None:
     assert tabs.titles == ("Columns", "First rows", "Distribution", "Code")
     columns, rows, distribution, code = tabs.children
     assert "Wa_avg" in columns.value
+    assert "max-height:320px;overflow:auto" in columns.value
     assert rows.value.count("<tr>") == 21
     widget.column.value = "P_avg"
     assert "Distribution of P_avg" in distribution.children[1].value

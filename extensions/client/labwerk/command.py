@@ -170,6 +170,18 @@ class _Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help=say("show this help"))
         self.set_defaults(parser=self)
 
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Name the command that there is none of; argparse's own sentence for it is English."""
+        if action.choices is None or value in action.choices:
+            return
+        self.print_usage(sys.stderr)
+        sentence = say(
+            "There is no command “%(word)s”; there are: %(known)s.",
+            word=value,
+            known=", ".join(action.choices),
+        )
+        self.exit(2, f"{sentence}\n")
+
     def error(self, message: str) -> NoReturn:  # noqa: ARG002  (argparse's, in English)
         self.print_usage(sys.stderr)
         sentence = say(

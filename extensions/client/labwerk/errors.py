@@ -175,14 +175,14 @@ class MissingLibraryError(LabwerkError):
         names = ", ".join(libraries)
         if image is None:
             message = say(
-                "This needs %(libraries)s, which this image does not have: choose an image that "
-                "has it, or install what is missing with “%%pip install”.",
+                "Missing in this image: %(libraries)s. Choose an image that has all of this, or "
+                "install what is missing with “%%pip install”.",
                 libraries=names,
             )
         else:
             message = say(
-                "This needs %(libraries)s, which this image does not have: stop the server and "
-                "start it again with the image “%(image)s”.",
+                "Missing in this image: %(libraries)s. Stop the server and start it again with "
+                "the image “%(image)s”.",
                 libraries=names,
                 image=image,
             )
@@ -193,8 +193,8 @@ class MissingLibraryError(LabwerkError):
         """For those that ``image`` has only where the session has a GPU."""
         return cls(
             say(
-                "This needs %(libraries)s, which only the image “%(image)s” with a GPU has: stop "
-                "the server and start it again with both.",
+                "Missing in this image: %(libraries)s. Stop the server and start it again with "
+                "the image “%(image)s” and a GPU.",
                 libraries=", ".join(libraries),
                 image=image,
             )

@@ -96,6 +96,8 @@ def _read(engine: Engine, path: Path, found: str) -> Any:
     try:
         library = import_module(engine)
     except ModuleNotFoundError as error:
+        if engine == "cudf":  # it comes with an image and a GPU, and not with %pip install
+            raise MissingLibraryError.needed_with_gpu([engine], "RAPIDS") from error
         raise MissingLibraryError.asked(error.name or engine) from error
     reader = getattr(library, f"read_{found}")
     if engine == "polars" and found == "csv":

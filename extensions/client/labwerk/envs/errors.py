@@ -76,6 +76,16 @@ class EnvironmentRefusedError(LabwerkError):
         )
 
     @classmethod
+    def nothing_to_add(cls, name: str) -> EnvironmentRefusedError:
+        """For an addition that names no packages."""
+        return cls(
+            say(
+                "Name the packages to install, such as `labwerk env add %(name)s pvlib`.",
+                name=name,
+            )
+        )
+
+    @classmethod
     def unconfirmed(cls, name: str) -> EnvironmentRefusedError:
         """For a removal that nobody could be asked about."""
         return cls(

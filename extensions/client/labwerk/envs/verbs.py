@@ -51,8 +51,11 @@ def create(name: str, packages: Sequence[str], *, clean: bool) -> Environment:
 def add(name: str, packages: Sequence[str]) -> Environment:
     """Install packages into an environment, and see to it that Lab shows it.
 
+    Without packages, it only makes one that has lost its kernel a kernel again.
+
     Raises:
-        EnvironmentRefusedError: there is none of that name, or it does not fit this image.
+        EnvironmentRefusedError: there is none of that name, it does not fit this image, or
+            no packages are named and Lab shows it already.
         InstallError: packages could not be installed.
         HomeFullError: there is no room.
     """
@@ -60,8 +63,11 @@ def add(name: str, packages: Sequence[str]) -> Environment:
         environment = place.find(name)
         if found := _unusable(environment):
             raise EnvironmentRefusedError.unfit(name, found)
+        shown = kernel.is_shown(environment)
+        if shown and not packages:
+            raise EnvironmentRefusedError.nothing_to_add(name)
         _install(environment, packages)
-        if not kernel.is_shown(environment):
+        if not shown:
             kernel.refuse_if_taken(name)
             kernel.write(environment, environment.path)
             kernel.show(environment)

@@ -72,7 +72,8 @@ class Explorer(widgets.VBox):
 
     def _schema(self) -> str:
         rows = tuple((column.name, column.type) for column in self.source.columns)
-        return table_html(Table((say("Column"), say("Type")), rows))
+        table = table_html(Table((say("Column"), say("Type")), rows))
+        return f'<div style="max-height:320px;overflow:auto" tabindex="0">{table}</div>'
 
     def _head(self) -> str:
         frame = self.source.head(FIRST_ROWS)
