@@ -32,10 +32,11 @@ def forgotten(engine: Engine, name: str, *, below: bool = False) -> Iterator[lis
     try:
         yield before
     finally:
+        # The first one stays, for a server of it may run; the second one goes.
         for tag, name_meanwhile in kept.items():
-            if not has_image(engine.client, tag):
-                engine.client.images.get(name_meanwhile).tag(*tag.split(":"))
+            engine.client.images.get(name_meanwhile).tag(*tag.split(":"))
             engine.client.images.remove(name_meanwhile)
+        engine.client.images.prune(filters={"dangling": True})
 
 
 def differences(first: list[str], second: list[str]) -> set[str]:
