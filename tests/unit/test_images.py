@@ -195,6 +195,7 @@ def test_what_is_promised_of_it_does_not_change_its_name(checkout: Path) -> None
         "extensions/lab/lib/index.js",
         "extensions/lab/labwerk_lab/labextension/package.json",
         "extensions/lab/tsconfig.tsbuildinfo",
+        "extensions/lab/junit.xml",
         "extensions/lab/.yarn/state",
         "extensions/client/__pycache__/code.pyc",
         "images/base/start/__pycache__/__main__.pyc",

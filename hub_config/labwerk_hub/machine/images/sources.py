@@ -11,6 +11,8 @@ from pathlib import Path
 #: Folders that builds make: anywhere, and only at the top of a package.
 _MADE = {"node_modules", "__pycache__", "labextension"}
 _MADE_AT_THE_TOP = {"lib", "dist", "build", "coverage"}
+#: Files that tests write there.
+_MADE_FILES = {"junit.xml"}
 #: Hidden files that builds read; other hidden names are caches and editors' own.
 _HIDDEN = {".yarnrc.yml", ".npmrc"}
 
@@ -31,7 +33,11 @@ def source_files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not _is_made(name, here == folder))
         for name in sorted(files):
             hidden = name.startswith(".") and name not in _HIDDEN
-            if not hidden and not name.endswith((".tsbuildinfo", ".pyc")):
+            if (
+                not hidden
+                and name not in _MADE_FILES
+                and not name.endswith((".tsbuildinfo", ".pyc"))
+            ):
                 yield here / name
 
 
