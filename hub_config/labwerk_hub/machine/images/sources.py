@@ -33,11 +33,8 @@ def source_files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not _is_made(name, here == folder))
         for name in sorted(files):
             hidden = name.startswith(".") and name not in _HIDDEN
-            if (
-                not hidden
-                and name not in _MADE_FILES
-                and not name.endswith((".tsbuildinfo", ".pyc"))
-            ):
+            made = name in _MADE_FILES or name.endswith((".tsbuildinfo", ".pyc"))
+            if not hidden and not made:
                 yield here / name
 
 
