@@ -49,10 +49,6 @@ class BuiltImages(BaseModel):
             return cls()
         return cls.model_validate_json(file.read_text(encoding="utf-8"))
 
-    def tag(self, name: str) -> str | None:
-        """The tag of an image that was built; None if it was not."""
-        return next((image.tag for image in self.images if image.name == name), None)
-
     def write(self, state: Path) -> None:
         """Replace the file whole, so that a reader never sees half of it."""
         # A name nobody can have prepared a link under: root writes into the system user's folder.

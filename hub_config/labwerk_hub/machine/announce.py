@@ -103,7 +103,12 @@ def _system() -> str:
     return f"{told.get('NAME', 'Linux')} {told.get('VERSION_ID', '')}".strip()
 
 
-def require_room(folder: Path, mib: int, what: str) -> None:
+def require_room(
+    folder: Path,
+    mib: int,
+    what: str,
+    remedy: str = "name another folder as machine.state in the settings",
+) -> None:
     """Raise DiskFullError unless ``folder``'s disk has ``mib`` MiB free."""
     here = folder
     while not here.exists():
@@ -112,5 +117,5 @@ def require_room(folder: Path, mib: int, what: str) -> None:
     if free < mib:
         raise DiskFullError(
             f"The disk of {folder} has {free} MiB free, and {what} needs {mib} MiB; make room, "
-            "or name another folder as machine.state in the settings."
+            f"or {remedy}."
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from labwerk_hub.machine.announce import IMAGE_MIB
-from labwerk_hub.machine.errors import DiskFullError
+from labwerk_hub.machine.announce import IMAGE_MIB, require_room
 from labwerk_hub.machine.images.building import Workshop
 from labwerk_hub.machine.images.engine_build import has_image
 from labwerk_hub.machine.images.recipe import Recipe
@@ -31,23 +29,12 @@ def require_room_for(wanted: Sequence[Recipe], workshop: Workshop) -> None:
         return
     engines = Path(workshop.engine.info()["DockerRootDir"])
     total = sum(missing.values())
-    _require(engines, total + max(missing.values()), "move Docker's data-root to a larger disk")
-    _require(workshop.house.folder, total // 2, "name another folder as machine.state")
+    what, larger = "building these images", "move Docker's data-root to a larger disk"
+    require_room(engines, total + max(missing.values()), what, larger)
+    require_room(workshop.house.folder, total // 2, what)
 
 
 def _added_mib(part: Recipe) -> int:
     size = released_mb(part.entry, part.variant, part.checkout)
     below = released_mb(part.base.entry, part.variant, part.checkout) if part.base else 0
     return IMAGE_MIB if size is None else round(max(0, size - (below or 0)) / 1.05)
-
-
-def _require(folder: Path, mib: int, remedy: str) -> None:
-    here = folder
-    while not here.exists():
-        here = here.parent
-    free = shutil.disk_usage(here).free // 2**20
-    if free < mib:
-        raise DiskFullError(
-            f"The disk of {folder} has {free} MiB free, and building these images needs about "
-            f"{mib} MiB there; make room, or {remedy}."
-        )
