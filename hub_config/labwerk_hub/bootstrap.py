@@ -7,6 +7,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from labwerk_hub.adapters.built_images import ImagesHere
 from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
 from labwerk_hub.adapters.docker import DockerEngine
@@ -27,6 +29,7 @@ from labwerk_hub.domain.gpu import Gpu
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services.ports import Gpus
 from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
 from labwerk_hub.settings import DatasetSettings, GpuSettings, Settings, load_settings
@@ -40,8 +43,25 @@ def settings_from_environment() -> Settings:
 
 
 def database_url(settings: Settings) -> str:
-    """Labwerk's own database."""
-    return f"sqlite:///{settings.machine.state / 'labwerk.sqlite'}"
+    """Labwerk's own database, with its password. Raises DatabaseError if that cannot be read."""
+    if not settings.database.url:
+        return f"sqlite:///{settings.machine.state / 'labwerk.sqlite'}"
+    url = make_url(settings.database.url)
+    if settings.database.password_file:
+        file = settings.resolve(settings.database.password_file)
+        try:
+            url = url.set(password=file.read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise DatabaseError(
+                f"{settings.path}: database.password_file “{file}” cannot be read "
+                f"({error.strerror}); run `up` again."
+            ) from None
+    return url.render_as_string(hide_password=False)
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is a database to ask: a server's, or the file that `up` makes."""
+    return bool(settings.database.url) or (settings.machine.state / "labwerk.sqlite").exists()
 
 
 def instance(settings: Settings) -> str:

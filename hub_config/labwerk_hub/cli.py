@@ -143,7 +143,7 @@ def check(file: Path | None) -> None:
 
     settings = load_settings(settings_file(file))
     places = Places(settings.machine.state)
-    refuse([*machine_problems(settings, places), *pool_problems_here(settings, places)])
+    refuse([*machine_problems(settings, places), *pool_problems_here(settings)])
     click.echo(f"{settings.path} and this machine are fit for `up`.")
 
 

@@ -98,6 +98,7 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _network(path, raw)
     yield from _sessions(raw)
     yield from _sign_in(path, raw)
+    yield from _database(path, raw)
 
 
 def _entries(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
@@ -286,6 +287,14 @@ def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     if not secret or not os.access(path.parent / secret, os.R_OK):
         remedy = "cannot be read; name a file that holds the client's secret in one line"
         yield _Fault("sign_in", "client_secret_file", secret, remedy)
+
+
+def _database(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    database = raw.get("database", {})
+    file = str(database.get("password_file", "")) if isinstance(database, Mapping) else ""
+    if file and not os.access(path.parent / file, os.R_OK):
+        remedy = "cannot be read; name a file that holds the database's password in one line"
+        yield _Fault("database", "password_file", file, remedy)
 
 
 def _is_loopback(address: str) -> bool:

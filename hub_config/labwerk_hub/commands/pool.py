@@ -89,11 +89,13 @@ def tickets(file: Path | None, as_json: bool) -> None:
 
 def _settings(file: Path | None) -> tuple[Settings, bool]:
     """The settings as they run, else as the file has them; and whether there is a database."""
+    from labwerk_hub import bootstrap
     from labwerk_hub.settings import load_settings
 
     places = Places(own_state_or(file))
     if places.state.exists():
         root("gpus")
         if places.run.exists():
-            return installation(file, "gpus").settings, places.database.exists()
+            settings = installation(file, "gpus").settings
+            return settings, bootstrap.has_database(settings)
     return load_settings(settings_file(file)), False

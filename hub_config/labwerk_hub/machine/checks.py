@@ -6,12 +6,14 @@ import os
 import pwd
 from collections.abc import Iterator
 
+from labwerk_hub import bootstrap
 from labwerk_hub.adapters.issuer import (
     IssuerMismatchError,
     IssuerUnreachableError,
     discover,
 )
-from labwerk_hub.errors import EngineUnreachableError, LabwerkError
+from labwerk_hub.adapters.sql import is_current
+from labwerk_hub.errors import DatabaseError, EngineUnreachableError, LabwerkError
 from labwerk_hub.machine import engine, processes
 from labwerk_hub.machine.errors import MachineError, NotRootError, PortTakenError
 from labwerk_hub.machine.network import route_over
@@ -49,6 +51,8 @@ def machine_problems(settings: Settings, places: Places) -> Iterator[LabwerkErro
         )
     if (issuer := _issuer_problem(settings)) is not None:
         yield issuer
+    if (database := _database_problem(settings)) is not None:
+        yield database
 
 
 def _taken_ports(settings: Settings, places: Places) -> Iterator[PortTakenError]:
@@ -94,5 +98,16 @@ def _issuer_problem(settings: Settings) -> LabwerkError | None:
     try:
         discover(settings.sign_in.issuer, patience=_ISSUER_PATIENCE_S)
     except (IssuerUnreachableError, IssuerMismatchError) as error:
+        return error
+    return None
+
+
+def _database_problem(settings: Settings) -> LabwerkError | None:
+    """A server that cannot be asked; whether its tables are this version's is for `up`."""
+    if not settings.database.url:
+        return None
+    try:
+        is_current(bootstrap.database_url(settings))
+    except DatabaseError as error:
         return error
     return None

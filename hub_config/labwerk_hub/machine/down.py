@@ -110,6 +110,8 @@ def remove_everything(
     if stopped := engine.stop_started_engine(places, log):
         said.append(stopped)
     firewall.remove_firewall(settings.network.bridge, log)
+    if settings.database.url:
+        said.append(f"The database stays on its server: {settings.database.url}.")
     return said + remove_beginnings(places)
 
 

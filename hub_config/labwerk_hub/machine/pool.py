@@ -13,14 +13,13 @@ from labwerk_hub.domain.reservations import loss
 from labwerk_hub.errors import DatabaseError, GpuDriverError, LabwerkError
 from labwerk_hub.machine.errors import PoolError
 from labwerk_hub.machine.helper_gpus import gpus_here
-from labwerk_hub.machine.places import Places
 from labwerk_hub.pool_checks import pool_problems
 from labwerk_hub.services import reservations
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.settings import Settings
 
 
-def pool_problems_here(settings: Settings, places: Places) -> Iterator[LabwerkError]:
+def pool_problems_here(settings: Settings) -> Iterator[LabwerkError]:
     """Every reason why the pool is not what the settings, sessions and reservations go by.
 
     Looking changes nothing. What sessions and reservations hold is only for root to see, and
@@ -32,13 +31,14 @@ def pool_problems_here(settings: Settings, places: Places) -> Iterator[LabwerkEr
         yield error
         return
     yield from map(PoolError, pool_problems(settings, inventory))
-    if os.geteuid() != 0 or not places.database.exists():
+    if os.geteuid() != 0 or not bootstrap.has_database(settings):
         return
     try:
         if is_current(bootstrap.database_url(settings)):
             yield from map(PoolError, _of_what_is_held(settings, inventory))
     except DatabaseError as error:
-        yield error
+        if not settings.database.url:  # a server's is told of already
+            yield error
 
 
 def _of_what_is_held(settings: Settings, inventory: Inventory) -> list[str]:

@@ -56,12 +56,13 @@ def install_settings(settings: Settings, places: Places) -> Settings:
 
     Relative files become absolute. Dataset files beside the settings file, and those that
     the system user may not reach, are copied; others stay where they are. The client's
-    secret and the TLS files are copied among the secrets.
+    secret, the database's password and the TLS files are copied among the secrets.
     """
     raw = tomllib.loads(settings.path.read_text(encoding="utf-8"))
     for entry in raw.get("datasets", []):
         entry["files"] = [str(_dataset_file(settings, places, file)) for file in entry["files"]]
     _private_file(settings, places, raw.get("sign_in", {}), "client_secret_file")
+    _private_file(settings, places, raw.get("database", {}), "password_file")
     _private_file(settings, places, raw.get("network", {}), "tls_key")
     _private_file(settings, places, raw.get("network", {}), "tls_certificate")
     text = "# Made by `up` from " + str(settings.path) + "; changes belong there.\n"

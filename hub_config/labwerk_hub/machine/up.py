@@ -143,7 +143,8 @@ def _migrate(settings: Settings, places: Places, progress: Progress) -> None:
     """Migrate once per build; only here, so that no program meets tables in between."""
     stamp = f"{places.env.resolve().name} {read_stamp(places.env / '.package')}"
     done = places.run / "migrated"
-    if read_stamp(done) != stamp or not places.database.exists():
+    # A server's may be another one by now, or have been restored: it is asked each time.
+    if settings.database.url or read_stamp(done) != stamp or not places.database.exists():
         run_as_user(settings, places, progress.log, "migrate")
         write_whole(done, stamp + "\n")
 

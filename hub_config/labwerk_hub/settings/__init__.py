@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from labwerk_hub.errors import SettingsError
+from labwerk_hub.settings.database import DatabaseSettings
 from labwerk_hub.settings.datasets import DatasetSettings
 from labwerk_hub.settings.kinds import Language, Model
 from labwerk_hub.settings.machine import (
@@ -36,6 +37,7 @@ from labwerk_hub.settings.pool import (
 from labwerk_hub.settings_checks import problems_across, sentence
 
 __all__ = [
+    "DatabaseSettings",
     "DatasetSettings",
     "DemoPersonSettings",
     "GpuSettings",
@@ -56,6 +58,7 @@ class Settings(Model):
 
     path: Path
     machine: MachineSettings = MachineSettings()
+    database: DatabaseSettings = DatabaseSettings()
     network: NetworkSettings = NetworkSettings()
     sessions: SessionSettings = SessionSettings()
     images: ImageSettings = ImageSettings()

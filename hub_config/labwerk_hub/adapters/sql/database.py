@@ -14,9 +14,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError as SqlError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from labwerk_hub.adapters.sql.activities import SqlActivities, SqlOutcomes
@@ -30,6 +30,10 @@ from labwerk_hub.errors import DatabaseError
 
 #: Milliseconds a writer waits for another before it gives up.
 _BUSY_TIMEOUT_MS = 15_000
+#: Seconds a server may take to accept a connection.
+_CONNECT_TIMEOUT_S = 10
+#: What PostgreSQL says of tables and columns that are not there, as SQLSTATEs.
+_NOT_MIGRATED = frozenset({"42P01", "42703"})
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,9 @@ class SqlDatabase:
     def reading(self) -> Iterator[SqlTransaction]:
         """A consistent view; whatever is written in it is rolled back."""
         with self._translated(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                # Else each statement would see what was committed before it.
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             transaction = connection.begin()
             try:
                 yield SqlTransaction(connection, self._first_uid)
@@ -119,11 +126,11 @@ class SqlDatabase:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, InterfaceError, ProgrammingError) as error:
+            if (remedy := _remedy(error)) is None:
+                raise
             url = self._engine.url.render_as_string(hide_password=True)
-            raise DatabaseError(
-                f"{url}: {error.orig}; is the disk full, or has `up` not migrated it yet?"
-            ) from error
+            raise DatabaseError(f"{url}: {_said(error)}; {remedy}") from error
 
 
 def migrate(url: str) -> None:
@@ -138,7 +145,8 @@ def migrate(url: str) -> None:
             command.upgrade(config, "head")
     except (SqlError, CommandError) as error:
         shown = engine.url.render_as_string(hide_password=True)
-        raise DatabaseError(f"{shown}: cannot be migrated ({error}).") from error
+        said = _said(error) if isinstance(error, SqlError) else error
+        raise DatabaseError(f"{shown}: cannot be migrated ({said}).") from error
     finally:
         engine.dispose()
 
@@ -151,7 +159,7 @@ def is_current(url: str) -> bool:
             here = MigrationContext.configure(connection).get_current_revision()
     except SqlError as error:
         shown = engine.url.render_as_string(hide_password=True)
-        raise DatabaseError(f"{shown}: cannot be read ({error.orig}).") from error
+        raise DatabaseError(f"{shown}: cannot be read ({_said(error)}).") from error
     finally:
         engine.dispose()
     return here == ScriptDirectory.from_config(_config(url)).get_current_head()
@@ -166,7 +174,37 @@ def _config(url: str) -> Config:
     return config
 
 
+def _said(error: DBAPIError) -> str:
+    """The driver's sentence, which may have been several lines, without what was asked."""
+    return " ".join(str(error.orig).split())
+
+
+def _remedy(error: DBAPIError) -> str | None:
+    """What to do about it; None for what is a fault of ours."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _NOT_MIGRATED:
+        return "has `up` not migrated it yet?"
+    if isinstance(error, ProgrammingError):
+        return None
+    if isinstance(error.orig, sqlite3.Error):
+        return "is the disk full, or has `up` not migrated it yet?"
+    if state == "55P03":  # lock_not_available
+        return "another transaction holds what this one needs; see pg_stat_activity"
+    return "does the server run, and does it let Labwerk in? What was begun is not kept"
+
+
 def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() == "postgresql":
+        return create_engine(
+            url,
+            # The server may have been restarted since a connection was last used.
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": _CONNECT_TIMEOUT_S,
+                "application_name": "labwerk",
+                "options": f"-c lock_timeout={_BUSY_TIMEOUT_MS}",
+            },
+        )
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
