@@ -29,6 +29,7 @@ PROGRAMS = {
     "chromium": "chromium fonts-dejavu-core",
     "git": "git",
     "cc": "gcc libc6-dev",  # for the stand-in driver
+    "postgres": "postgresql",  # the tests start a server of their own
 }
 
 
@@ -73,7 +74,9 @@ def ensure(*, with_engine: bool, quiet: bool = False) -> Path:
 def _ensure_programs(quiet: bool) -> None:
     if os.geteuid() != 0:
         raise CannotTestError("these parts start a container engine: run them as root")
-    search = variables()["PATH"]
+    # Debian keeps PostgreSQL's programs apart, since several versions may be installed.
+    servers = [str(place) for place in Path("/usr/lib/postgresql").glob("*/bin")]
+    search = ":".join([variables()["PATH"], *servers])
     missing = [
         packages for name, packages in PROGRAMS.items() if not shutil.which(name, path=search)
     ]
