@@ -74,6 +74,10 @@ class Metering:
                 found.unaccounted,
             )
         list(self._stops.map(self._end, found.to_stop))
+        try:
+            self._workbench.database.checkpoint()
+        except DatabaseError as error:
+            _log.warning("The database is tidied after the next reading: %s", error)
         return found
 
     def _served(self) -> set[str] | None:
