@@ -1,0 +1,153 @@
+"""The audit chain: what is recorded, and what a person sees of it.
+
+An event is recorded in the transaction of what it tells of: both are kept, or neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labwerk_hub.domain.events import LABWERK, Event, EventKind, RecordedEvent
+from labwerk_hub.domain.leases import Lease
+from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.errors import UnknownPersonError
+from labwerk_hub.services.audit_views import EventPage, Names, shown
+from labwerk_hub.services.tables import Head, Transaction
+from labwerk_hub.services.workbench import Workbench
+
+#: Events on one page.
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The latest event and the latest posting: together they stand for all that was written."""
+
+    event: Head
+    posting: Head
+
+
+def record(
+    workbench: Workbench,
+    tx: Transaction,
+    kind: EventKind,
+    *,
+    actor: str,
+    subject: str | None = None,
+    about: str | None = None,
+    **details: str | int,
+) -> None:
+    """``actor`` did this now, to ``subject`` if to a person; both are pseudonyms.
+
+    ``about`` is a session, a budget, a reservation. Which ``details`` belong to which kind
+    says :mod:`labwerk_hub.services.audit_views`; never a name among them.
+    """
+    tx.events.add(Event(kind, to_ms(workbench.clock()), actor, subject, about, details))
+
+
+def pseudonym_of(tx: Transaction, name: str | None) -> str:
+    """Who acts under a hub user name; the service itself for nobody that is known."""
+    person = tx.people.by_name(name) if name else None
+    return person.pseudonym if person is not None and person.pseudonym else LABWERK
+
+
+def session_started(workbench: Workbench, tx: Transaction, lease: Lease, by: str | None) -> None:
+    """A lease was granted, asked for by ``by`` (a hub user name; None: the service)."""
+    record(
+        workbench,
+        tx,
+        EventKind.START,
+        actor=pseudonym_of(tx, by),
+        subject=pseudonym_of(tx, lease.person),
+        about=lease.session,
+        flavour=lease.flavour,
+        image=lease.image,
+    )
+
+
+def session_ended(workbench: Workbench, tx: Transaction, session: str, by: str | None) -> None:
+    """A lease has ended; ``by`` asked for it (a hub user name; None: the service)."""
+    lease = tx.leases.get(session)
+    if lease is not None and lease.end_reason is not None:
+        record(
+            workbench,
+            tx,
+            EventKind.STOP,
+            actor=pseudonym_of(tx, by),
+            subject=pseudonym_of(tx, lease.person),
+            about=session,
+            reason=lease.end_reason.value,
+        )
+
+
+def entered(workbench: Workbench, visitor: str, owner: str, how: str) -> None:
+    """``visitor`` enters the server of ``owner``; both are hub user names.
+
+    ``how`` is ``browser`` or ``token``.
+    """
+    with workbench.database.writing() as tx:
+        leases = tx.leases.unended_of(owner)
+        record(
+            workbench,
+            tx,
+            EventKind.ENTERING,
+            actor=pseudonym_of(tx, visitor),
+            subject=pseudonym_of(tx, owner),
+            about=leases[0].session if leases else None,
+            how=how,
+        )
+
+
+def signed_in(workbench: Workbench, name: str) -> None:
+    """A person has signed in."""
+    with workbench.database.writing() as tx:
+        who = pseudonym_of(tx, name)
+        record(workbench, tx, EventKind.SIGN_IN, actor=who, subject=who)
+
+
+def sign_in_refused(workbench: Workbench, reason: str) -> None:
+    """An account was not let in; nothing is kept of whose it is."""
+    with workbench.database.writing() as tx:
+        record(workbench, tx, EventKind.SIGN_IN_REFUSED, actor=LABWERK, reason=reason)
+
+
+def heads(tx: Transaction) -> Heads:
+    """What a statement carries, so that it shows later whether anything was changed."""
+    return Heads(event=tx.events.head(), posting=tx.ledger.head())
+
+
+def of_person(
+    workbench: Workbench,
+    name: str,
+    language: str,
+    *,
+    before: int | None = None,
+    limit: int = PAGE,
+) -> EventPage:
+    """What a person did and what was done to them, newest first, in ``language``.
+
+    ``before`` is the ``next_before`` of the page before. Raises UnknownPersonError.
+    """
+    with workbench.database.reading() as tx:
+        person = tx.people.by_name(name)
+        if person is None:
+            raise UnknownPersonError(f"Nobody called {name} has signed in here.")
+        found = tx.events.of_person(person.pseudonym, before=before, limit=limit + 1)
+        names = Names.of(tx, found[:limit])
+    return page_of(workbench, found, names, person.pseudonym, language, limit)
+
+
+def page_of(
+    workbench: Workbench,
+    found: list[RecordedEvent],
+    names: Names,
+    reader: str | None,
+    language: str,
+    limit: int,
+) -> EventPage:
+    """The first ``limit`` of what was found, and where the next page begins."""
+    zone = workbench.policy.zone
+    events = tuple(
+        shown(event, names, workbench.catalogue, reader, language, zone) for event in found[:limit]
+    )
+    return EventPage(events=events, next_before=events[-1].id if len(found) > limit else None)

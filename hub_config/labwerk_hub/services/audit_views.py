@@ -1,0 +1,246 @@
+"""Events as people read them: when, who, what, and why.
+
+Which details an event of a kind has is what its sentence below has places for. ``why`` may
+stand in any of them: what somebody gave as a reason, in their own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from labwerk_hub.domain.catalogue import Catalogue
+from labwerk_hub.domain.events import LABWERK, ROOT, Event, EventKind, RecordedEvent
+from labwerk_hub.domain.leases import EndReason
+from labwerk_hub.domain.metering import from_ms
+from labwerk_hub.domain.texts import GpuHours, Localized, Message, Param
+from labwerk_hub.services.tables import Transaction
+from labwerk_hub.services.views import Moment, View
+from labwerk_hub.texts import render
+
+_WHY = "why"
+
+
+class EventView(View):
+    """An event in the reader's language.
+
+    ``whom`` is empty where nothing was done to a person, or only to themselves. ``removed``
+    is whether nothing but kind and time is kept any more.
+    """
+
+    id: int
+    at: Moment
+    kind: str
+    who: str
+    whom: str
+    what: str
+    why: str
+    removed: bool
+
+
+class EventPage(View):
+    """Some events, the newest first, and where the older ones begin (None: there are none)."""
+
+    events: tuple[EventView, ...]
+    next_before: int | None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the people of some events are called now; who was erased is not among them."""
+
+    of_pseudonyms: Mapping[str, str]
+
+    @classmethod
+    def of(cls, tx: Transaction, found: Iterable[RecordedEvent]) -> Names:
+        """Look up everybody who stands in ``found``."""
+        events = [recorded.event for recorded in found if recorded.event is not None]
+        known = {name for event in events for name in (event.actor, event.subject) if name}
+        people = ((name, tx.people.by_pseudonym(name)) for name in known - {LABWERK, ROOT})
+        return cls({name: person.display_name for name, person in people if person is not None})
+
+    def shown(self, pseudonym: str | None, reader: str | None) -> Message | str:
+        """How somebody is called to ``reader``."""
+        if pseudonym is None:
+            return ""
+        if pseudonym == LABWERK:
+            return "Labwerk"
+        if pseudonym == ROOT:
+            return Message("An administrator of the machine")
+        if pseudonym == reader:
+            return Message("You")
+        return self.of_pseudonyms.get(pseudonym) or Message("Somebody whose record was erased")
+
+
+def shown(
+    recorded: RecordedEvent,
+    names: Names,
+    catalogue: Catalogue,
+    reader: str | None,
+    language: str,
+    zone: tzinfo,
+) -> EventView:
+    """An event for ``reader`` (a pseudonym, or None for an operator), in ``language``."""
+
+    def said(text: Message | str) -> str:
+        return text if isinstance(text, str) else render(text, language, zone)
+
+    event = recorded.event
+    to_others = event is not None and event.subject != event.actor
+    return EventView(
+        id=recorded.id,
+        at=from_ms(recorded.at_ms),
+        kind=recorded.kind.value,
+        who=said(names.shown(event.actor, reader)) if event else "",
+        whom=said(names.shown(event.subject, reader)) if event and to_others else "",
+        what=said(sentence(recorded, catalogue)),
+        why=str(event.details.get(_WHY, "")) if event else "",
+        removed=event is None,
+    )
+
+
+def sentence(recorded: RecordedEvent, catalogue: Catalogue) -> Message:
+    """What was done, without who did it to whom."""
+    event = recorded.event
+    if event is None:
+        return Message("What this was is no longer kept.")
+    return _SENTENCES[event.kind](_Told(event, catalogue))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """An event's details, looked up for its sentence; what is missing is empty."""
+
+    event: Event
+    catalogue: Catalogue
+
+    def text(self, name: str) -> str:
+        return str(self.event.details.get(name, ""))
+
+    def moment(self, name: str) -> datetime:
+        return from_ms(int(self.event.details.get(name, 0)))
+
+    def number(self, name: str) -> int:
+        return int(self.event.details.get(name, 0))
+
+    def hours(self) -> GpuHours:
+        return GpuHours(self.number("ticks"))
+
+    @property
+    def about(self) -> str:
+        return self.event.object or ""
+
+    def flavour(self) -> Param:
+        """Its title; the name of one that has left the settings."""
+        try:
+            return self.catalogue.flavour(self.text("flavour")).title
+        except KeyError:
+            return self.text("flavour")
+
+    def image(self) -> Param:
+        """Its title; the name of one that has left the settings."""
+        try:
+            return self.catalogue.image(self.text("image")).title
+        except KeyError:
+            return self.text("image")
+
+    def budget(self) -> Localized | str:
+        """Its title; the id of one that has left the settings."""
+        budget = self.catalogue.budgets.get(self.about)
+        return budget.title if budget is not None else self.about
+
+
+def _stopped(told: _Told) -> Message:
+    try:
+        message = _ENDS[EndReason(told.text("reason"))]
+    except (ValueError, KeyError):
+        message = _ENDS[EndReason.STOPPED]
+    return Message(message.msgid, {"session": told.about})
+
+
+def _entered(told: _Told) -> Message:
+    if told.text("how") == "token":
+        return Message("The server was entered with a token.")
+    return Message("The server was entered.")
+
+
+def _decided(told: _Told) -> Message:
+    places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
+    if told.text("decision") == "approved":
+        return Message("The request to “%(budget)s” was approved: %(hours)s.", places)
+    return Message("The request to “%(budget)s” for %(hours)s was refused.", places)
+
+
+_ENDS: Mapping[EndReason, Message] = {
+    EndReason.STOPPED: Message("The session %(session)s was stopped."),
+    EndReason.FAILED: Message("The session %(session)s ended because its start failed."),
+    EndReason.EXPIRED: Message("The session %(session)s was kept, and nobody started it."),
+    EndReason.LOST: Message("The session %(session)s ended: its container was gone."),
+    EndReason.ORPHANED: Message("The session %(session)s was ended: the hub knew it no more."),
+    EndReason.TIME_UP: Message("The session %(session)s was stopped: its time was up."),
+    EndReason.IDLE: Message("The session %(session)s was stopped: nothing ran in it."),
+    EndReason.BUDGET: Message("The session %(session)s was stopped: its budget was used up."),
+    EndReason.OVER_USE: Message(
+        "The session %(session)s ran without budget and was stopped: somebody waited."
+    ),
+    EndReason.NOT_COLLECTED: Message("The session %(session)s was stopped: nobody came to it."),
+}
+
+_SENTENCES: Mapping[EventKind, Callable[[_Told], Message]] = {
+    EventKind.SIGN_IN: lambda _: Message("Sign-in."),
+    EventKind.SIGN_IN_REFUSED: lambda told: Message(
+        "A sign-in was refused (%(reason)s).", {"reason": told.text("reason")}
+    ),
+    EventKind.START: lambda told: Message(
+        "The session %(session)s was started: %(flavour)s, %(image)s.",
+        {"session": told.about, "flavour": told.flavour(), "image": told.image()},
+    ),
+    EventKind.STOP: _stopped,
+    EventKind.EXTENSION: lambda told: Message(
+        "The session %(session)s was extended until %(until)s.",
+        {"session": told.about, "until": told.moment("until_ms")},
+    ),
+    EventKind.ENTERING: _entered,
+    EventKind.EXPORT: lambda _: Message("All that is kept of the person was given out."),
+    EventKind.ERASURE: lambda told: Message(
+        "A person's record was erased; %(name)s stands in its place.", {"name": told.about}
+    ),
+    EventKind.BUDGET: lambda told: Message(
+        "The budget “%(budget)s” was set to %(hours)s.",
+        {"budget": told.budget(), "hours": told.hours()},
+    ),
+    EventKind.SHARE: lambda told: Message(
+        "The share of the budget “%(budget)s” was set to %(hours)s.",
+        {"budget": told.budget(), "hours": told.hours()},
+    ),
+    EventKind.REQUEST: lambda told: Message(
+        "%(hours)s were asked for from “%(budget)s”.",
+        {"budget": told.budget(), "hours": told.hours()},
+    ),
+    EventKind.DECISION: _decided,
+    EventKind.STATEMENT: lambda told: Message(
+        "The statement %(statement)s was made.", {"statement": told.about}
+    ),
+    EventKind.RESERVATION: lambda told: Message(
+        "The reservation %(reservation)s was made: “%(title)s”, %(count)s × %(flavour)s, "
+        "%(begins)s to %(ends)s.",
+        {
+            "reservation": told.about,
+            "title": told.text("title"),
+            "count": told.number("count"),
+            "flavour": told.flavour(),
+            "begins": told.moment("from_ms"),
+            "ends": told.moment("to_ms"),
+        },
+    ),
+    EventKind.CANCELLATION: lambda told: Message(
+        "The reservation %(reservation)s was cancelled.", {"reservation": told.about}
+    ),
+    EventKind.SETTINGS: lambda told: Message(
+        "The settings file was taken into use (%(digest)s).", {"digest": told.text("digest")}
+    ),
+    EventKind.SEAL: lambda told: Message(
+        "The ledger was sealed up to posting %(posting)s.", {"posting": told.number("posting")}
+    ),
+}

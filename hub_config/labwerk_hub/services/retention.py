@@ -1,0 +1,65 @@
+"""What happens to the audit chain every day: old content goes, and the ledger is sealed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from labwerk_hub.domain.events import LABWERK, EventGroup, EventKind
+from labwerk_hub.domain.metering import from_ms, to_ms
+from labwerk_hub.services import audit
+from labwerk_hub.services.workbench import Workbench
+
+#: Events whose content is removed in one transaction: others want to write, too.
+_AT_ONCE = 1_000
+
+
+def seal_and_redact(workbench: Workbench) -> bool:
+    """Once for each day of the site: remove what is over its time, and seal the ledger.
+
+    A day on which nothing ran is made up for by the next. Whether there was anything to do.
+    """
+    if _is_done(workbench):
+        return False
+    removed = redact(workbench)
+    with workbench.database.writing() as tx:
+        ledger = tx.ledger.head()
+        audit.record(
+            workbench,
+            tx,
+            EventKind.SEAL,
+            actor=LABWERK,
+            posting=ledger.number,
+            hash=ledger.hash,
+            removed=removed,
+        )
+    return True
+
+
+def redact(workbench: Workbench) -> int:
+    """Remove the content of all events that are over their time; how many there were."""
+    removed, policy = 0, workbench.policy
+    for group in EventGroup:
+        days = policy.retention.days(group)
+        if not days:
+            continue
+        before_ms = to_ms(workbench.clock() - timedelta(days=days))
+        kinds = [kind for kind in EventKind if kind.group is group]
+        found = _AT_ONCE
+        while found == _AT_ONCE:
+            with workbench.database.writing() as tx:
+                found = tx.events.redact_older(kinds, before_ms, _AT_ONCE)
+            removed += found
+    return removed
+
+
+def _is_done(workbench: Workbench) -> bool:
+    with workbench.database.reading() as tx:
+        last = tx.events.last_of(EventKind.SEAL)
+    if last is None:
+        return False
+    zone = workbench.policy.zone
+    return _day(workbench) <= from_ms(last.at_ms).astimezone(zone).date()
+
+
+def _day(workbench: Workbench) -> date:
+    return workbench.clock().astimezone(workbench.policy.zone).date()
