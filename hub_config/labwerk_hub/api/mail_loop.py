@@ -1,0 +1,84 @@
+"""The loop that sends mail, and writes those that nobody's action calls for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services import budget_news, budget_requests, mail
+from labwerk_hub.services.ports import MailServer
+from labwerk_hub.services.workbench import Workbench
+
+_log = logging.getLogger(__name__)
+#: Seconds between two looks at the outbox; with nothing in it a look is one short query.
+_PERIOD = 5.0
+#: Seconds between two looks at what there is to tell, and what is over.
+_NEWS = 300.0
+#: Seconds that the end of the service waits for an answer of the mail server.
+_PATIENCE = 5.0
+
+
+class MailLoop:
+    """Looks at the outbox every few seconds, in a thread of its own.
+
+    Without a ``server`` nothing is sent, and what is over is tidied up all the same.
+    """
+
+    def __init__(
+        self, workbench: Workbench, server: MailServer | None, period: float = _PERIOD
+    ) -> None:
+        self._workbench = workbench
+        self._server = server
+        self._period = period
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="mail", daemon=True)
+        self._looked = float("-inf")
+        self._in_trouble = False
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the mail that is under way, unless the mail server takes long to answer.
+
+        Whatever it had not confirmed by then is sent again later.
+        """
+        self._stopping.set()
+        self._thread.join(_PATIENCE)
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look_once()
+            except LabwerkError as error:
+                _log.warning("No mail is sent now: %s", error)
+            except Exception:  # noqa: BLE001 - nothing may end the loop for good
+                _log.exception("This look at the outbox failed, the next one catches up")
+            self._stopping.wait(self._period)
+
+    def look_once(self) -> None:
+        """Send what is due; now and then, look for news and tidy up."""
+        if time.monotonic() - self._looked >= _NEWS:
+            budget_requests.lapse(self._workbench)
+            budget_news.tell(self._workbench)
+            mail.forget_old(self._workbench)
+            self._looked = time.monotonic()
+        if self._server is None:
+            return
+        found = mail.send_due(self._workbench, self._server, self._stopping.is_set)
+        if found.trouble is not None and not self._in_trouble:
+            _log.warning("Mail waits and is tried again: %s", found.trouble)
+        if found.sent:
+            _log.info("Sent %d mails", found.sent)
+        if found.sent or found.trouble:
+            self._in_trouble = found.trouble is not None
+        for given_up in found.given_up:
+            _log.warning(
+                "Mail %s (%s) is given up after %d tries; `labwerk mail list` says why",
+                given_up.id,
+                given_up.key,
+                given_up.tries,
+            )
