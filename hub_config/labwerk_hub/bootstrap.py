@@ -6,17 +6,19 @@ import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
+from labwerk_hub.adapters.budgets import budgets_of
 from labwerk_hub.adapters.built_images import ImagesHere
 from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
 from labwerk_hub.adapters.docker import DockerEngine
 from labwerk_hub.adapters.driver import HelperGpus, PoolOfBoth
+from labwerk_hub.adapters.smtp import SmtpServer
 from labwerk_hub.adapters.sql import SqlDatabase
 from labwerk_hub.adapters.storage import HelperStorage
 from labwerk_hub.domain.catalogue import (
-    Budget,
     Catalogue,
     Course,
     DataFile,
@@ -25,14 +27,28 @@ from labwerk_hub.domain.catalogue import (
     Project,
 )
 from labwerk_hub.domain.container import CA_BUNDLE, Limits
+from labwerk_hub.domain.events import Retention
 from labwerk_hub.domain.gpu import Gpu
-from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Institution
+from labwerk_hub.domain.quotas import Quotas, SnapshotRule
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services.ports import Gpus
-from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
-from labwerk_hub.settings import DatasetSettings, GpuSettings, Settings, load_settings
+from labwerk_hub.services.workbench import (
+    MailPolicy,
+    Policy,
+    StatementPolicy,
+    WaitingPolicy,
+    Workbench,
+)
+from labwerk_hub.settings import (
+    CourseSettings,
+    DatasetSettings,
+    GpuSettings,
+    Settings,
+    load_settings,
+)
+from labwerk_hub.settings.storage import bytes_of
 
 SETTINGS_VARIABLE = "LABWERK_SETTINGS"
 
@@ -88,18 +104,58 @@ def workbench(settings: Settings) -> Workbench:
             language=settings.machine.language,
             rules=tuple(SessionRule(**dict(rule)) for rule in settings.session_rules),
             idle_warning_seconds=settings.sessions.idle_warning_minutes * 60,
+            budget_grace_seconds=settings.budgets.grace_minutes * 60,
             waiting=WaitingPolicy(
                 enabled=settings.waiting.enabled,
                 hold_seconds=settings.waiting.hold_minutes * 60,
                 patience_seconds=settings.waiting.patience_hours * 3600,
                 memory_days=settings.waiting.memory_days,
             ),
+            mail=MailPolicy(
+                enabled=bool(settings.mail.server),
+                public_url=settings.network.public_url,
+                give_up_seconds=settings.mail.give_up_hours * 3600,
+            ),
+            quotas=quotas(settings),
+            retention=Retention(**dict(settings.retention)),
+            statements=StatementPolicy(**dict(settings.statements)),
         ),
         database=SqlDatabase(database_url(settings), settings.machine.first_uid),
         engine=DockerEngine(instance(settings)),
         inventory=gpus(settings),
         storage=HelperStorage(settings.machine.state, language=settings.machine.language),
         clock=lambda: datetime.now(UTC),
+    )
+
+
+def quotas(settings: Settings) -> Quotas:
+    """What folders may hold, and which snapshots of homes are kept."""
+    storage = settings.storage
+    return Quotas(
+        home_bytes=bytes_of(storage.home_gib),
+        project_bytes=bytes_of(storage.project_gib),
+        of_projects={
+            p.name: bytes_of(p.disk_gib) for p in settings.projects if p.disk_gib is not None
+        },
+        warn_percent=storage.warn_percent,
+        snapshots=SnapshotRule(storage.snapshots_per_day, storage.snapshots_kept_days),
+    )
+
+
+def mail_server(settings: Settings) -> SmtpServer | None:
+    """The site's mail server; None if the settings name none."""
+    mail = settings.mail
+    if not mail.server:
+        return None
+    return SmtpServer(
+        server=mail.server,
+        port=mail.port,
+        security=mail.security,
+        user=mail.user,
+        password_file=settings.resolve(mail.password_file) if mail.password_file else None,
+        sender=mail.sender,
+        reply_to=mail.reply_to,
+        host=urlsplit(settings.network.public_url).hostname or settings.network.address,
     )
 
 
@@ -123,15 +179,9 @@ def catalogue(settings: Settings) -> Catalogue:
             Institution(name=i.name, title=i.title, domains=i.domains)
             for i in settings.institutions
         ),
-        budgets={
-            i.name: Budget(
-                institution_ticks=i.gpu_hours * TICKS_PER_GPU_HOUR,
-                person_ticks=i.person_gpu_hours * TICKS_PER_GPU_HOUR,
-            )
-            for i in settings.institutions
-        },
+        budgets=budgets_of(settings),
         projects=tuple(Project(p.name, p.title, p.group) for p in settings.projects),
-        courses=tuple(Course(**dict(c)) for c in settings.courses),
+        courses=tuple(_course(c) for c in settings.courses),
         flavours=tuple(
             Flavour(
                 name=f.name,
@@ -148,6 +198,18 @@ def catalogue(settings: Settings) -> Catalogue:
         ),
         images=ImagesHere(settings.machine.state),
         datasets=tuple(_dataset(settings, dataset) for dataset in settings.datasets),
+    )
+
+
+def _course(course: CourseSettings) -> Course:
+    return Course(
+        name=course.name,
+        title=course.title,
+        institution=course.institution,
+        instructors=course.instructors,
+        roster=course.roster,
+        first_day=course.first_day,
+        last_day=course.last_day,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ _IDENTITIES = {
     "institutions": ("name",),
     "projects": ("name",),
     "courses": ("name",),
+    "terms": ("name",),
     "gpus": ("name",),
     "flavours": ("name",),
     "datasets": ("institution", "name", "version"),
@@ -89,6 +92,7 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _overlapping_names(raw)
     yield from _domains(raw)
     yield from _references(raw)
+    yield from _budgets(raw)
     yield from _gpus(raw)
     yield from _pool(raw)
     yield from _flavours(raw)
@@ -97,8 +101,10 @@ def _problems(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     yield from _datasets(path, raw)
     yield from _network(path, raw)
     yield from _sessions(raw)
+    yield from _storage(raw)
     yield from _sign_in(path, raw)
     yield from _database(path, raw)
+    yield from _mail(path, raw)
 
 
 def _entries(raw: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
@@ -156,7 +162,7 @@ def _domains(raw: Mapping[str, Any]) -> Iterator[_Fault]:
 def _references(raw: Mapping[str, Any]) -> Iterator[_Fault]:
     institutions = _names(raw, "institutions")
     known = ", ".join(institutions) or "none"
-    for section in ("courses", "datasets"):
+    for section in ("projects", "courses", "datasets"):
         for index, entry in enumerate(_entries(raw, section)):
             named = [("institution", entry.get("institution"))]
             shared = entry.get("shared_with", [])
@@ -165,6 +171,36 @@ def _references(raw: Mapping[str, Any]) -> Iterator[_Fault]:
                 if name is not None and name not in institutions:
                     remedy = f"is not an institution; there are {known}"
                     yield _Fault(_at(section, index, entry), key, name, remedy)
+
+
+def _budgets(raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    for section in ("institutions", "projects", "courses"):
+        for index, entry in enumerate(_entries(raw, section)):
+            where = _at(section, index, entry)
+            period = entry.get("period", "dates" if section == "courses" else "month")
+            if period == "dates" and not ("first_day" in entry and "last_day" in entry):
+                yield _Fault(where, "period", period, "needs first_day and last_day")
+            if period == "term" and not _entries(raw, "terms"):
+                yield _Fault(where, "period", period, "needs at least one entry in [[terms]]")
+            if section == "projects" and entry.get("gpu_hours") and "institution" not in entry:
+                remedy = "needs institution, the one that the budget is given from"
+                yield _Fault(where, "gpu_hours", entry["gpu_hours"], remedy)
+    dated = ("terms", "institutions", "projects", "courses")
+    for section in dated:
+        for index, entry in enumerate(_entries(raw, section)):
+            first, last = entry.get("first_day"), entry.get("last_day")
+            if isinstance(first, date) and isinstance(last, date) and last < first:
+                remedy = f"must not be before first_day ({first})"
+                yield _Fault(_at(section, index, entry), "last_day", str(last), remedy)
+    ordered = sorted(
+        (entry["first_day"], entry["last_day"], str(entry.get("name")), index)
+        for index, entry in enumerate(_entries(raw, "terms"))
+        if isinstance(entry.get("first_day"), date) and isinstance(entry.get("last_day"), date)
+    )
+    for before, after in pairwise(ordered):
+        if after[0] <= before[1]:
+            remedy = f"must be after the last day of “{before[2]}” ({before[1]})"
+            yield _Fault(f"terms[{after[3] + 1}] “{after[2]}”", "first_day", str(after[0]), remedy)
 
 
 def _gpus(raw: Mapping[str, Any]) -> Iterator[_Fault]:
@@ -270,6 +306,15 @@ def _sessions(raw: Mapping[str, Any]) -> Iterator[_Fault]:
         yield _Fault("sessions", "intent_timeout", intent, remedy)
 
 
+def _storage(raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    storage = raw.get("storage", {})
+    if not isinstance(storage, Mapping) or storage.get("backing") != "btrfs-file":
+        return
+    if not (size := storage.get("btrfs_file_gib", 0)):
+        remedy = "must say how large the file is to be, since backing is “btrfs-file”"
+        yield _Fault("storage", "btrfs_file_gib", size, remedy)
+
+
 def _sign_in(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     sign_in, network = raw.get("sign_in", {}), raw.get("network", {})
     if not isinstance(sign_in, Mapping) or not isinstance(network, Mapping):
@@ -295,6 +340,23 @@ def _database(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
     if file and not os.access(path.parent / file, os.R_OK):
         remedy = "cannot be read; name a file that holds the database's password in one line"
         yield _Fault("database", "password_file", file, remedy)
+
+
+def _mail(path: Path, raw: Mapping[str, Any]) -> Iterator[_Fault]:
+    mail = raw.get("mail", {})
+    if not isinstance(mail, Mapping) or not mail.get("server"):
+        return
+    server, user, file = (str(mail.get(key, "")) for key in ("server", "user", "password_file"))
+    if not mail.get("sender"):
+        yield _Fault("mail", "sender", "", "is needed with a server: the address that mail is from")
+    if file and not os.access(path.parent / file, os.R_OK):
+        remedy = "cannot be read; name a file that holds the mail server's password in one line"
+        yield _Fault("mail", "password_file", file, remedy)
+    if bool(user) != bool(file):
+        yield _Fault("mail", "user", user, "needs password_file, and a password needs its user")
+    if user and mail.get("security") == "none" and not _is_loopback(server):
+        remedy = "would send the password unencrypted; set it to starttls or tls"
+        yield _Fault("mail", "security", "none", remedy)
 
 
 def _is_loopback(address: str) -> bool:

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 
 from labwerk_hub import formats
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
-from labwerk_hub.domain.texts import LANGUAGES, Message
+from labwerk_hub.domain.texts import LANGUAGES, GpuHours, Localized, Message, Param
 
 __all__ = ["LANGUAGES", "N_", "Message", "gpu_hours", "native_name", "render", "translations"]
 
@@ -54,7 +54,11 @@ def render(message: Message, language: str, zone: tzinfo = UTC) -> str:
     return translations(language).gettext(message.msgid) % params
 
 
-def _shown(value: str | int | datetime, language: str, zone: tzinfo) -> str:
+def _shown(value: Param, language: str, zone: tzinfo) -> str:
+    if isinstance(value, GpuHours):
+        return gpu_hours(value.ticks, language)
+    if isinstance(value, Localized):
+        return value.in_language(language)
     if isinstance(value, datetime):
         return formats.moment(value, language, zone)
     if isinstance(value, int):

@@ -17,18 +17,20 @@ from zoneinfo import ZoneInfo
 from labwerk_hub.adapters.declared import DeclaredGpus, declared_gpu
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from labwerk_hub.domain.admission import Request
-from labwerk_hub.domain.catalogue import Budget, Catalogue, Flavour, Image
+from labwerk_hub.domain.budgets import Budget, BudgetKind, Figures
+from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.container import Limits
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
 from labwerk_hub.domain.leases import EndReason, Lease
-from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR, used
 from labwerk_hub.domain.people import Identity, Institution
+from labwerk_hub.domain.periods import Months
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError
 from labwerk_hub.services import line, people, sessions, waiting
 from labwerk_hub.services.ports import SliceUse
-from labwerk_hub.services.workbench import Policy, WaitingPolicy, Workbench
+from labwerk_hub.services.workbench import Opened, Policy, WaitingPolicy, Workbench
 
 from support.simulated import FolderStorage, SimulatedEngine
 
@@ -61,15 +63,38 @@ def image(name: str, tag: str | None = "") -> Image:
     return Image(name, Localized.same(name.title()), Localized.same("…"), made)
 
 
+def budget(
+    name: str = "thr",
+    ticks: int = 400 * TICKS_PER_GPU_HOUR,
+    person_ticks: int | None = 60 * TICKS_PER_GPU_HOUR,
+    kind: BudgetKind = BudgetKind.INSTITUTION,
+    institution: str = "",
+    **values: object,
+) -> Budget:
+    """A budget; an institution's, for calendar months, unless it says otherwise."""
+    given: dict[str, object] = {"periods": Months(ZoneInfo("Europe/Berlin"))} | values
+    return Budget(
+        kind=kind,
+        name=name,
+        title=Localized.same(name.title()),
+        institution=institution or name,
+        ticks=ticks,
+        person_ticks=person_ticks,
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def budgets(*of: Budget) -> dict[str, Budget]:
+    """Budgets by their ids."""
+    return {one.id: one for one in of}
+
+
 CATALOGUE = Catalogue(
     institutions=(
         Institution("thr", Localized.same("TH Rhein"), ("th-rhein.example",)),
         Institution("iwe", Localized.same("IWE"), ("iwe.example",)),
     ),
-    budgets={
-        "thr": Budget(400 * TICKS_PER_GPU_HOUR, 60 * TICKS_PER_GPU_HOUR),
-        "iwe": Budget(400 * TICKS_PER_GPU_HOUR, 60 * TICKS_PER_GPU_HOUR),
-    },
+    budgets=budgets(budget("thr"), budget("iwe")),
     projects=(),
     courses=(),
     flavours=(
@@ -268,10 +293,19 @@ class Bench:
         with self.workbench.database.reading() as tx:
             return dict(tx.outcomes.all())
 
-    def charged(self, account: str) -> int:
-        """What an account of the ledger has in this month."""
+    def figures(self, name: str = "institution/thr", period: str = "") -> Figures:
+        """What the ledger has of a budget in this month, or in another period."""
         with self.workbench.database.reading() as tx:
-            return tx.ledger.total(account, self.clock.now.strftime("%Y-%m"))
+            return tx.ledger.figures(name, period or self.clock.now.strftime("%Y-%m"))
+
+    def used_by(self, person: str, name: str = "institution/thr", period: str = "") -> int:
+        """What a person has used of a budget."""
+        with self.workbench.database.reading() as tx:
+            known = tx.people.by_name(person)
+            assert known is not None
+            account = used(known.pseudonym)
+            found = tx.ledger.accounts(name, period or self.clock.now.strftime("%Y-%m"))
+            return found.get(account, 0)
 
     def with_policy(self, **values: object) -> None:
         """Other values of the settings, from now on."""
@@ -281,7 +315,7 @@ class Bench:
     def with_catalogue(self, **values: object) -> None:
         """Another catalogue, from now on."""
         catalogue = replace(self.workbench.catalogue, **values)  # type: ignore[arg-type]
-        self.workbench = replace(self.workbench, catalogue=catalogue)
+        self.workbench = replace(self.workbench, catalogue=catalogue, opened=Opened())
 
 
 @contextmanager

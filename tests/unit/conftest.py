@@ -4,9 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.workbench import Bench, bench_in
+
+if TYPE_CHECKING:
+    from support.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; the parts with an engine install it where there is none."""
+    from support.postgres import programs, serving
+
+    if programs() is None:
+        pytest.skip("Debian's package postgresql is not installed; `python3 tests` does that")
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'labwerk.sqlite'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.new_database()
+    try:
+        yield server.address(name)
+    finally:
+        server.drop(name)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.domain.admission import Reason, Refusal, Request
-from labwerk_hub.domain.catalogue import Budget
 from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.metering import from_ms, to_ms
@@ -17,7 +16,17 @@ from labwerk_hub.services import lifetime, reservations, sessions, waiting
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
-from support.workbench import HOUR_MS, MINUTE_MS, NOON, Bench, bench_in, dynamic_gpu, flavour
+from support.workbench import (
+    HOUR_MS,
+    MINUTE_MS,
+    NOON,
+    Bench,
+    bench_in,
+    budget,
+    budgets,
+    dynamic_gpu,
+    flavour,
+)
 
 ANNA = "thr--anna"
 
@@ -122,7 +131,7 @@ def test_who_waits_for_what_this_slice_cannot_serve_keeps_nobody_from_extending(
 
 def test_an_extension_ends_where_the_budget_does(bench: Bench, session: str) -> None:
     bench.clock.step(hours=1)
-    bench.with_catalogue(budgets={"thr": Budget(10**9, 3 * (2 * 3600 + 600))})
+    bench.with_catalogue(budgets=budgets(budget("thr", 10**9, 3 * (2 * 3600 + 600))))
     assert lifetime.extend(bench.workbench, ANNA).ends_ms == to_ms(NOON) + 130 * MINUTE_MS
     bench.clock.step(hours=1)
     assert _refusal(bench).reason is Reason.BUDGET_USED_UP

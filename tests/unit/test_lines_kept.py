@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.domain.admission import Reason, Request
-from labwerk_hub.domain.catalogue import Budget
 from labwerk_hub.domain.leases import EndReason, LeaseState
 from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.services import line, sessions, waiting
@@ -17,6 +16,8 @@ from support.workbench import (
     MINUTE_MS,
     Bench,
     bench_in,
+    budget,
+    budgets,
     dynamic_gpu,
     image,
 )
@@ -202,7 +203,7 @@ def test_when_the_budget_is_gone_the_wait_ends_as_refused(full: Bench) -> None:
     anna, ben = full.person("Anna"), full.person("Ben", "iwe")
     full.queue(anna)
     full.queue(ben)
-    full.with_catalogue(budgets={"thr": Budget(10**9, 100), "iwe": Budget(10**9, 10**9)})
+    full.with_catalogue(budgets=budgets(budget("thr", 10**9, 100), budget("iwe", 10**9, 10**9)))
     full.stop("thr--olga")
     full.stop("thr--otto")
     assert full.advance() == [ben]
@@ -214,8 +215,8 @@ def test_when_what_was_waited_for_leaves_the_settings_the_wait_ends(full: Bench)
     anna, ben = full.person("Anna"), full.person("Ben", "iwe")
     full.queue(anna)
     full.queue(ben)
-    budgets = {"thr": full.workbench.catalogue.budgets["thr"]}
-    full.with_catalogue(flavours=full.workbench.catalogue.flavours[1:], budgets=budgets)
+    only_thr = budgets(budget("thr"))
+    full.with_catalogue(flavours=full.workbench.catalogue.flavours[1:], budgets=only_thr)
     assert waiting.view_of(full.workbench, anna) is None
     assert full.advance() == []
     assert full.how_it_ended(anna) is TicketState.REFUSED

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from labwerk_hub.adapters.declared import declared_gpu
 from labwerk_hub.domain.admission import Request
-from labwerk_hub.domain.catalogue import Budget, DataFile, Dataset
+from labwerk_hub.domain.catalogue import DataFile, Dataset
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
@@ -22,7 +22,7 @@ from labwerk_hub.services.overview import Overview, UnknownPersonError
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
 from labwerk_hub.services.session_view import SessionView, SliceUseView
-from support.workbench import H100, NOON, Bench, bench_in
+from support.workbench import H100, NOON, Bench, bench_in, budget, budgets
 
 ANNA = "thr--anna"
 HOUR = timedelta(hours=1)
@@ -293,7 +293,7 @@ def test_a_place_in_line_is_shown_until_it_ends_and_then_why_it_did(running: Ben
 def test_a_wait_that_cannot_be_served_any_more_says_so(running: Bench) -> None:
     running.start(running.person("Otto"))
     running.queue(running.person("Ben"))
-    running.with_catalogue(budgets={"thr": Budget(10**9, 1)})
+    running.with_catalogue(budgets=budgets(budget("thr", 10**9, 1)))
     running.stop(ANNA)
     running.called()
     last = _of(running, "thr--ben").last_end

@@ -238,5 +238,6 @@ def test_no_unit_has_two_holders_no_ticket_is_lost_and_nobody_starves(
         reconcile(bench.workbench, None)
         assert bench.holding() == []
         assert bench.engine.sessions() == []
-        used = sum(bench.charged(f"use/{person}") for person in walk.people)
-        assert used == -bench.charged("budget/thr") - bench.charged("budget/iwe") > 0
+        of = ("institution/thr", "institution/iwe")
+        used = sum(bench.used_by(person, name) for person in walk.people for name in of)
+        assert used == sum(bench.figures(name).used for name in of) > 0

@@ -138,7 +138,7 @@ def test_what_a_crashed_start_left_behind_is_cleared_at_the_next_one(bench: Benc
     assert bench.lease(running).end_reason is EndReason.ORPHANED
     assert [lease.session for lease in bench.leases()] == [again.session]
     assert len(bench.holding()) == 1
-    assert bench.charged(f"use/{anna}") == 3 * 300
+    assert bench.used_by(anna) == 3 * 300
 
 
 def test_reading_the_engine_charges_what_runs_and_ends_what_is_gone(bench: Bench) -> None:
@@ -149,7 +149,7 @@ def test_reading_the_engine_charges_what_runs_and_ends_what_is_gone(bench: Bench
     bench.engine.remove(gone)
     found = reconcile(bench.workbench, {anna, ben})
     assert (found.running, found.ended, found.expired, found.unaccounted) == (1, 1, 0, 0)
-    assert bench.charged(f"use/{ben}") == 3 * 60
+    assert bench.used_by(ben) == 3 * 60
     assert bench.lease(gone).end_reason is EndReason.LOST
     assert bench.lease(runs).state is LeaseState.LIVE
 
@@ -247,7 +247,7 @@ def test_taking_the_installation_down_ends_and_charges_everything(bench: Bench) 
     bench.clock.step(minutes=1)
     assert settle(bench.workbench) == 2
     assert (bench.leases(), bench.holding(), bench.engine.sessions()) == ([], [], [])
-    assert bench.charged(f"use/{anna}") == 3 * 60
+    assert bench.used_by(anna) == 3 * 60
 
 
 def test_what_is_asked_for_most_decides_where_the_next_slice_goes(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_ending_twice_charges_once_and_gives_the_units_back_once(tmp_path: Path)
         bench.clock.step(minutes=1)
         for reason in (EndReason.STOPPED, EndReason.ORPHANED):
             sessions.ended(bench.workbench, session, reason)
-        assert bench.charged(f"use/{anna}") == -bench.charged("budget/thr") == 3 * 600
+        assert bench.used_by(anna) == bench.figures().used == 3 * 600
         ended = bench.lease(session)
         assert (ended.end_reason, ended.ended_ms) == (EndReason.STOPPED, bench.clock.ms - 60_000)
         assert bench.engine.session(session) is None

@@ -76,7 +76,12 @@ class Line:
         if time.monotonic() - self._asked.get(ticket.id, float("-inf")) < _AGAIN:
             return
         self._asked[ticket.id] = time.monotonic()
-        choice = {"flavour": ticket.flavour, "image": ticket.image, "wait": ""}
+        choice = {
+            "flavour": ticket.flavour,
+            "image": ticket.image,
+            "wait": "",
+            "payer": ticket.payer,
+        }
         try:
             self._hub.start(ticket.person, choice)
         except HubUnreachableError as error:

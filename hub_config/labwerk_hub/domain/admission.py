@@ -11,17 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from labwerk_hub.domain.budgets import Purse
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.gpu import Gpu, Slice
-from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.placement import Placement
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.terms import SessionRule, term
-from labwerk_hub.domain.texts import Message
+from labwerk_hub.domain.texts import GpuHours, Message, Param
 
 #: A session that the budget could not carry for this long is not begun.
 SHORTEST_SECONDS = 15 * 60
+#: A hundredth of a GPU-hour, in ticks: what is missing is rounded up to it where it is shown.
+_SHOWN_TICKS = 864
 
 
 class Reason(StrEnum):
@@ -31,6 +33,7 @@ class Reason(StrEnum):
     NO_SUCH_SLICE = "no-such-slice"
     RESERVED = "reserved"
     BUDGET_USED_UP = "budget-used-up"
+    UNKNOWN_PAYER = "unknown-payer"
     NOT_ENTITLED = "not-entitled"
     UNKNOWN_CHOICE = "unknown-choice"
     IMAGE_MISSING = "image-missing"
@@ -60,12 +63,14 @@ class Refusal:
 class Request:
     """What a person asks for, by the names of a flavour and an image.
 
-    With ``wait`` they take a place in line if nothing is free.
+    With ``wait`` they take a place in line if nothing is free. ``payer`` is the id of the
+    budget that is to pay; empty: the one that paid last, or their institution's.
     """
 
     flavour: str
     image: str
     wait: bool = False
+    payer: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,11 @@ class Offer:
     where none is free; it is ``simulated`` if that slice is (``partly_simulated``: others, or
     some of them, are). ``lasts_seconds`` is how long what is left of the budget pays for
     it (None: it costs nothing). A session first ends after ``usual_seconds`` and lasts
-    ``longest_seconds`` at most; ``promised_from`` is when it must have ended because the
+    ``longest_seconds`` at most with this budget, and ``allowed_seconds`` with any;
+    ``promised_from`` is when it must have ended because the
     slice is promised to others, where that is what bounds it. Who ``may_wait`` for it stands
-    behind ``before`` others.
+    behind ``before`` others. With ``over_use`` the budget does not pay for it, and it ends
+    as soon as somebody waits.
     """
 
     flavour: Flavour
@@ -103,18 +110,20 @@ class Offer:
     lasts_seconds: int | None
     usual_seconds: int
     longest_seconds: int
+    allowed_seconds: int
     refusal: Refusal | None
     slice: Slice | None = None
     promised_from: datetime | None = None
     may_wait: bool = False
     before: int = 0
     expected: datetime | None = None
+    over_use: bool = False
 
 
-def offers(catalogue: Catalogue, pool: Pool, balance: Balance, rules: Rules) -> tuple[Offer, ...]:
+def offers(catalogue: Catalogue, pool: Pool, purse: Purse, rules: Rules) -> tuple[Offer, ...]:
     """Every flavour with every image: what it costs, and why not, where not."""
     images = catalogue.images
-    found = (_of(f, images[0], pool, balance, rules) for f in catalogue.flavours if images)
+    found = (_of(f, images[0], pool, purse, rules) for f in catalogue.flavours if images)
     # What a flavour can be had for does not depend on the image.
     return tuple(_with(offer, image) for offer in found for image in images)
 
@@ -133,22 +142,23 @@ def find(all_offers: Iterable[Offer], request: Request) -> Offer | Refusal:
     )
 
 
-def _of(flavour: Flavour, image: Image, pool: Pool, balance: Balance, rules: Rules) -> Offer:
+def _of(flavour: Flavour, image: Image, pool: Pool, purse: Purse, rules: Rules) -> Offer:
     lasting = term(flavour, rules.groups, rules.session_rules)
     gpus = pool.inventory.matching(flavour.slices) if flavour.needs_gpu else []
     placement = pool.place(flavour, lasting.usual_seconds) if gpus else None
     rate = _rate(flavour, pool, placement)
-    lasts = balance.left // rate if rate else None
-    bounds = [lasting.longest_seconds]
-    if lasts is not None:
-        bounds.append(lasts)
+    lasts = purse.pays_seconds(rate, pool.now_ms) if rate else None
+    over_use = lasts is not None and lasts < SHORTEST_SECONDS and purse.budget.over_use
+    allowed = lasting.longest_seconds
+    paid = allowed if lasts is None or over_use else min(allowed, lasts)
     promised = None
     if placement is not None and placement.until_ms is not None:
-        open_for = (placement.until_ms - pool.now_ms) // 1000
-        promised = from_ms(placement.until_ms) if open_for < min(bounds) else None
-        bounds.append(open_for)
-    longest = max(0, min(bounds))
-    refusal = _refusal(flavour, pool, bool(gpus), placement, lasts, longest)
+        open_for = max(0, (placement.until_ms - pool.now_ms) // 1000)
+        promised = from_ms(placement.until_ms) if open_for < paid else None
+        allowed = min(allowed, open_for)
+    longest = min(paid, allowed)
+    unpaid = None if over_use else _unpaid(rate, purse, pool.now_ms)
+    refusal = _refusal(flavour, pool, bool(gpus), placement, unpaid, longest)
     waits = refusal is not None and refusal.reason in _PASSING
     return Offer(
         flavour=flavour,
@@ -163,6 +173,8 @@ def _of(flavour: Flavour, image: Image, pool: Pool, balance: Balance, rules: Rul
         lasts_seconds=lasts,
         usual_seconds=min(lasting.usual_seconds, longest),
         longest_seconds=longest,
+        allowed_seconds=allowed,
+        over_use=over_use,
         refusal=refusal,
         slice=placement.slice if placement else None,
         promised_from=promised,
@@ -224,20 +236,13 @@ def _refusal(
     pool: Pool,
     can_be_cut: bool,
     placement: Placement | None,
-    lasts: int | None,
+    unpaid: Refusal | None,
     longest: int,
 ) -> Refusal | None:
     if flavour.needs_gpu and not can_be_cut:
         return _nowhere(flavour, pool)
-    if lasts is not None and lasts < SHORTEST_SECONDS:
-        return Refusal(
-            Reason.BUDGET_USED_UP,
-            Message(
-                "Your budget for this month does not pay for another %(minutes)s minutes of this. "
-                "Choose something smaller, or ask your institution for more.",
-                {"minutes": SHORTEST_SECONDS // 60},
-            ),
-        )
+    if unpaid is not None:
+        return unpaid
     if not flavour.needs_gpu:
         return None
     if placement is None:
@@ -251,6 +256,31 @@ def _refusal(
             ),
         )
     return None
+
+
+def _unpaid(rate: int, purse: Purse, now_ms: int) -> Refusal | None:
+    """That the budget does not pay for the shortest session, and how much is missing."""
+    missing = purse.missing_ticks(rate, SHORTEST_SECONDS, now_ms) if rate else 0
+    if not missing:
+        return None
+    params: dict[str, Param] = {"budget": purse.budget.title, "minutes": SHORTEST_SECONDS // 60}
+    if not purse.balance.period.is_open:
+        return Refusal(
+            Reason.BUDGET_USED_UP,
+            Message("“%(budget)s” has no budget at this time. Choose another one.", params),
+        )
+    return Refusal(
+        Reason.BUDGET_USED_UP,
+        Message(
+            "“%(budget)s” has %(left)s left for you: %(missing)s too little for %(minutes)s "
+            "minutes of this. Choose something smaller or another budget, or ask for more.",
+            params
+            | {
+                "left": GpuHours(purse.balance.left),
+                "missing": GpuHours(-(-missing // _SHOWN_TICKS) * _SHOWN_TICKS),
+            },
+        ),
+    )
 
 
 def _nowhere(flavour: Flavour, pool: Pool) -> Refusal:

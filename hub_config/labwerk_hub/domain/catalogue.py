@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.texts import Localized
 
@@ -114,24 +115,17 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Ticks that an institution, and one person of it, may use in a month."""
-
-    institution_ticks: int
-    person_ticks: int
-
-
-@dataclass(frozen=True)
 class Catalogue:
     """Everything a site offers, as its settings say."""
 
     institutions: tuple[Institution, ...]
-    budgets: Mapping[str, Budget]
     projects: tuple[Project, ...]
     courses: tuple[Course, ...]
     flavours: tuple[Flavour, ...]
     images: Sequence[Image]
     datasets: tuple[Dataset, ...]
+    #: Keys are the budgets' ids.
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     def institution(self, name: str) -> Institution:
         """The institution called ``name``; KeyError if it left the settings."""

@@ -16,6 +16,8 @@ LABEL_SLICE = "labwerk.slice"
 LABEL_INSTANCE = "labwerk.instance"
 
 HOME = "/home/lab"
+#: Beside the home, where nothing that a person puts there can be in the way.
+SNAPSHOTS = "/snapshots"
 PORT = 8888
 #: Where Debian, in the image as on the machine, keeps all CA certificates in one file.
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -75,11 +77,15 @@ class ContainerSpec:
 
 @dataclass(frozen=True)
 class Folders:
-    """The host folders of a session: home, projects by name, the parent of /data."""
+    """The host folders of a session: home, projects by name, the parent of /data.
+
+    ``snapshots`` is the parent of the home's snapshots; None where there are never any.
+    """
 
     home: str
     projects: Mapping[str, str]
     data: str
+    snapshots: str | None = None
 
 
 def container_spec(
@@ -107,6 +113,8 @@ def container_spec(
     asked = DeviceRequest(gpu.driver, (device,)) if gpu and device else None
     mounts = [Mount(folders.home, HOME), Mount(folders.data, "/data", True, "rslave")]
     mounts += [Mount(path, f"/projects/{name}") for name, path in sorted(folders.projects.items())]
+    if folders.snapshots:
+        mounts.append(Mount(folders.snapshots, SNAPSHOTS, read_only=True))
     if limits.ca_bundle:
         mounts.append(Mount(limits.ca_bundle, CA_BUNDLE, read_only=True))
     locale = _LOCALES.get(language, _LOCALES["en"])

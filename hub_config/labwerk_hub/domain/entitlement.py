@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
+from labwerk_hub.domain.budgets import Budget, BudgetKind, budget_id
 from labwerk_hub.domain.catalogue import Catalogue, Course, Dataset, Project
 from labwerk_hub.domain.people import Institution, Person, Role
 
@@ -49,3 +52,18 @@ def entitlement(person: Person, catalogue: Catalogue) -> Entitlement:
         teaches=tuple(c for c in catalogue.courses if c.instructors in person.groups),
         datasets=tuple(d for d in catalogue.datasets if institution.name in d.shared_with),
     )
+
+
+def payers(who: Entitlement, budgets: Mapping[str, Budget], today: date) -> tuple[Budget, ...]:
+    """The budgets that may pay for a person's session: the institution's own comes first.
+
+    Courses pay on their days.
+    """
+    wanted = [budget_id(BudgetKind.INSTITUTION, who.institution.name)]
+    wanted += [budget_id(BudgetKind.PROJECT, project.name) for project in who.projects]
+    wanted += [
+        budget_id(BudgetKind.COURSE, course.name)
+        for course in dict.fromkeys(who.teaches + who.attends)
+        if course.first_day <= today <= course.last_day
+    ]
+    return tuple(budgets[name] for name in wanted if name in budgets)

@@ -17,6 +17,8 @@ _BUSY_CORES = 0.05
 _MEMORY_STEP_MIB = 16
 #: A server that has not reported for so long says nothing about its kernels any more.
 _REPORT_LASTS_MS = 5 * 60_000
+#: Time after the latest activity that counts as in use; longer than any report is late.
+_PAUSE_MS = 5 * 60_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ class Idle:
     stops_at_ms: int | None
     warning: bool
     stop: bool
+
+
+def idle_within(activity: Activity, start_ms: int, end_ms: int) -> int:
+    """Milliseconds of an interval in which nothing ran, as far as it is known.
+
+    A pause is no idleness: the first minutes after the latest activity do not count.
+    """
+    idle_from = max(start_ms, activity.active_ms + _PAUSE_MS)
+    return max(0, end_ms - idle_from)
 
 
 def reported(activity: Activity, kernels_busy: int, seen_ms: int | None, now_ms: int) -> Activity:

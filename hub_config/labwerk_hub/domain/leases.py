@@ -32,6 +32,8 @@ class EndReason(StrEnum):
     TIME_UP = "time-up"
     IDLE = "idle"
     NOT_COLLECTED = "not-collected"
+    BUDGET = "budget"
+    OVER_USE = "over-use"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Lease:
 
     ``ticks_per_second`` is what a second costs; ``metered_to_ms`` is up to where it has
     been charged. The end may be moved, up to ``longest_ms``. ``stopping`` says why the
-    service has asked for its stop.
+    service has asked for its stop. ``payer`` is the budget that pays; with ``over_use`` it
+    has nothing to pay with, and the session gives way to whoever waits.
     """
 
     session: str
@@ -59,10 +62,5 @@ class Lease:
     ended_ms: int | None = None
     end_reason: EndReason | None = None
     stopping: EndReason | None = None
-
-    def held_ticks(self) -> int:
-        """What this lease may still use until its end."""
-        if self.state is LeaseState.ENDED:
-            return 0
-        since = self.metered_to_ms if self.metered_to_ms is not None else self.intended_ms
-        return self.ticks_per_second * max(0, self.ends_ms - since) // 1000
+    payer: str = ""
+    over_use: bool = False

@@ -1,78 +1,154 @@
-"""Budgets, balances and entries, in ticks; integers only.
+"""The ledger: postings of entries that add up to zero, in ticks; integers only.
 
-A tick is one second of 1/24 of a GPU. Every charge is two entries that add up to zero:
-what the institution's budget gives and what the person has used.
+A tick is one second of 1/24 of a GPU. An entry moves ticks of one budget in one period
+between its accounts. Those of a budget in a period always add up to zero:
+
+``granted`` (what came in, negative), ``carried`` (over from the period before, negative, or
+to the next), ``given`` (on to projects and courses), ``free``, ``held:<session>``,
+``used:<pseudonym>``, and ``over`` (what was used without budget, negative).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from dataclasses import astuple, dataclass
+from enum import StrEnum
 
+from labwerk_hub.domain.chain import canonical, link
 from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND
 from labwerk_hub.domain.metering import Usage
 
 TICKS_PER_GPU_HOUR = TICKS_PER_GPU_SECOND * 3600
+#: Who books what nobody asked for.
+BY_ITSELF = "labwerk"
+
+GRANTED, CARRIED, GIVEN, FREE, OVER = "granted", "carried", "given", "free", "over"
+
+
+class PostingKind(StrEnum):
+    """Why something is booked."""
+
+    GRANT = "grant"
+    CARRY = "carry"
+    HOLD = "hold"
+    CHARGE = "charge"
+    RELEASE = "release"
+
+
+def held(session: str) -> str:
+    """The account of what is held for a session."""
+    return f"held:{session}"
+
+
+def used(pseudonym: str) -> str:
+    """The account of what a person has used."""
+    return f"used:{pseudonym}"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger; ``ticks`` is signed. Lines are never changed."""
+    """One line of a posting; ``ticks`` is signed. Lines are never changed."""
 
-    session: str
-    interval_start_ms: int
-    account: str
+    budget: str
     period: str
+    account: str
     ticks: int
 
 
 @dataclass(frozen=True)
-class Balance:
-    """What is left to a person in a period, in ticks.
+class Charged:
+    """What a charge is for: an interval of a session, by whom, of what, and who pays.
 
-    ``left`` is what the person's share leaves, or the institution's budget if that is
-    less. ``held`` is what running sessions may still use.
+    ``day`` is the calendar's day of the interval in the site's time zone. ``first`` is
+    whether it is the session's first interval on that day, and ``first_of_month`` in that
+    month; they are counted, and not part of the posting.
     """
 
-    period: str
-    granted: int
-    used: int
-    held: int
-    institution_left: int
+    session: str
+    start_ms: int
+    end_ms: int
+    idle_ms: int
+    flavour: str
+    institution: str
+    budget: str
+    person: str
+    day: str
+    first: bool
+    first_of_month: bool
 
     @property
-    def left(self) -> int:
-        """Ticks the person may still promise to a new session; never negative."""
-        return max(0, min(self.granted - self.used - self.held, self.institution_left))
+    def booked(self) -> tuple[object, ...]:
+        """What of it is part of the posting, in the columns' order."""
+        return (
+            self.start_ms,
+            self.end_ms,
+            self.idle_ms,
+            self.flavour,
+            self.institution,
+            self.budget,
+            self.person,
+            self.day,
+        )
 
 
-def period_of(moment: datetime, zone: ZoneInfo) -> str:
-    """The budget period of a moment: the calendar month in ``zone``, as ``2026-11``."""
-    return moment.astimezone(zone).strftime("%Y-%m")
+@dataclass(frozen=True)
+class Posting:
+    """Entries that are booked at once, for one reason, under a key that is booked once."""
+
+    kind: PostingKind
+    key: str
+    made_ms: int
+    made_by: str
+    entries: tuple[Entry, ...]
+    session: str | None = None
+    charged: Charged | None = None
+
+    def __post_init__(self) -> None:
+        if sum(entry.ticks for entry in self.entries) != 0:
+            raise ValueError(f"{self.key}: the entries do not add up to zero")
+
+    def content(self, number: int) -> str:
+        """What the chain is linked with, for the posting that is the ``number``-th."""
+        of = self.charged
+        return canonical(
+            [
+                number,
+                self.kind.value,
+                self.key,
+                self.made_ms,
+                self.made_by,
+                self.session,
+                *(of.booked if of is not None else (None,) * 8),
+                [list(astuple(entry)) for entry in self.entries],
+            ]
+        )
+
+    def linked(self, number: int, previous: str) -> str:
+        """The posting's hash after ``previous``."""
+        return link(previous, self.content(number))
 
 
-def period_end(moment: datetime, zone: ZoneInfo) -> datetime:
-    """When the period of ``moment`` ends: the first midnight of the next month."""
-    local = moment.astimezone(zone)
-    year, month = (local.year + 1, 1) if local.month == 12 else (local.year, local.month + 1)
-    return datetime(year, month, 1, tzinfo=zone)
+def charge_key(session: str, start_ms: int) -> str:
+    """The key of the charge for the interval of a session that begins at ``start_ms``."""
+    return f"charge:{session}:{start_ms}"
 
 
-def budget_account(institution: str) -> str:
-    """The account that a month's budget of an institution is drawn from."""
-    return f"budget/{institution}"
+def move(budget: str, period: str, source: str, target: str, ticks: int) -> tuple[Entry, ...]:
+    """The two entries that move ``ticks`` from one account to another; none for nothing."""
+    if ticks == 0:
+        return ()
+    return Entry(budget, period, source, -ticks), Entry(budget, period, target, ticks)
 
 
-def use_account(person: str) -> str:
-    """The account that collects what a person has used."""
-    return f"use/{person}"
-
-
-def entries_of(usage: Usage, institution: str, person: str) -> tuple[Entry, Entry]:
-    """The two entries of a charge; they add up to zero."""
-    given = Entry(
-        usage.session, usage.start_ms, budget_account(institution), usage.period, -usage.ticks
+def charge_entries(
+    budget: str, usage: Usage, session: str, person: str, *, held_ticks: int, free_ticks: int
+) -> tuple[Entry, ...]:
+    """What a charge moves: from what is held, then from what is free, the rest without budget."""
+    from_held = min(usage.ticks, held_ticks)
+    from_free = min(usage.ticks - from_held, free_ticks)
+    from_over = usage.ticks - from_held - from_free
+    to = used(person)
+    return (
+        move(budget, usage.period, held(session), to, from_held)
+        + move(budget, usage.period, FREE, to, from_free)
+        + move(budget, usage.period, OVER, to, from_over)
     )
-    used = Entry(usage.session, usage.start_ms, use_account(person), usage.period, usage.ticks)
-    return given, used

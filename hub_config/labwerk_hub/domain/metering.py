@@ -6,28 +6,27 @@ closes no interval of a container that has finished.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from labwerk_hub.domain.periods import PeriodRule, day_end_ms, day_of
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Ticks used in one closed interval of a session; keyed (session, start)."""
+    """Ticks used in one closed interval of a session; keyed (session, start).
+
+    It is all of one ``period`` and of one ``day`` (such as ``2026-11-28``).
+    """
 
     session: str
     start_ms: int
     end_ms: int
     ticks: int
     period: str
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Which period a moment belongs to and when that period ends."""
-
-    period_of: Callable[[datetime], str]
-    period_end: Callable[[datetime], datetime]
+    day: str
 
 
 def to_ms(moment: datetime) -> int:
@@ -55,17 +54,18 @@ def usages(
     origin_ms: int,
     metered_to_ms: int,
     until_ms: int,
-    calendar: Calendar,
+    periods: PeriodRule,
+    zone: ZoneInfo,
 ) -> Iterator[Usage]:
     """The closed intervals from ``metered_to_ms`` to ``until_ms``.
 
-    One interval, or two and more where a budget period ends in between. Nothing if
-    ``until_ms`` is not later, as after a clock that was set back.
+    One interval, or two and more where a day in ``zone`` or a budget's period ends in
+    between. Nothing if ``until_ms`` is not later, as after a clock that was set back.
     """
     start = metered_to_ms
     while start < until_ms:
-        moment = from_ms(start)
-        end = min(until_ms, max(start + 1, to_ms(calendar.period_end(moment))))
+        period = periods.at(start)
+        end = min(until_ms, period.end_ms, day_end_ms(start, zone))
         ticks = ticks_between(rate, origin_ms, start, end)
-        yield Usage(session, start, end, ticks, calendar.period_of(moment))
+        yield Usage(session, start, end, ticks, period.name, day_of(start, zone).isoformat())
         start = end

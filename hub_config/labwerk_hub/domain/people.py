@@ -65,16 +65,20 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Person(Identity):
-    """An identity with its place here: the hub's user name and the containers' user id."""
+    """An identity with its place here: the hub's user name and the containers' user id.
+
+    The ledger and the audit chain know people by their ``pseudonym`` alone.
+    """
 
     name: str
     uid: int
+    pseudonym: str
 
     @classmethod
-    def of(cls, identity: Identity, *, name: str, uid: int) -> Person:
-        """The person that ``identity`` is under ``name`` and ``uid``."""
+    def of(cls, identity: Identity, *, name: str, uid: int, pseudonym: str) -> Person:
+        """The person that ``identity`` is under ``name``, ``uid`` and ``pseudonym``."""
         said = {field.name: getattr(identity, field.name) for field in fields(Identity)}
-        return cls(name=name, uid=uid, **said)
+        return cls(name=name, uid=uid, pseudonym=pseudonym, **said)
 
 
 def slug(display_name: str) -> str:

@@ -8,20 +8,18 @@ from datetime import datetime
 from types import MappingProxyType
 
 LANGUAGES = ("en", "de", "it", "fr")
+#: As the ledger has it, which cannot be imported here.
+_TICKS_PER_GPU_HOUR = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Message:
-    """A sentence to be translated where it is shown.
+class GpuHours:
+    """An amount of ticks in a message, to be shown as GPU-hours."""
 
-    ``msgid`` is the English sentence with ``%(name)s`` places; ``params`` fills them (a
-    moment is shown in the site's time zone).
-    The translation happens at the edge (``labwerk_hub.texts.render``), so decisions
-    never depend on a language.
-    """
+    ticks: int
 
-    msgid: str
-    params: Mapping[str, str | int | datetime] = field(default_factory=lambda: MappingProxyType({}))
+    def __str__(self) -> str:
+        return f"{self.ticks / _TICKS_PER_GPU_HOUR:.2f} GPU-hours"
 
 
 @dataclass(frozen=True)
@@ -41,3 +39,24 @@ class Localized:
     def in_language(self, language: str) -> str:
         """The text in ``language``; English for a language Labwerk does not speak."""
         return {"de": self.de, "it": self.it, "fr": self.fr}.get(language, self.en)
+
+    def __str__(self) -> str:
+        return self.en
+
+
+#: What may stand in a message.
+Param = str | int | datetime | GpuHours | Localized
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence to be translated where it is shown.
+
+    ``msgid`` is the English sentence with ``%(name)s`` places; ``params`` fills them (a
+    moment is shown in the site's time zone, ticks as GPU-hours).
+    The translation happens at the edge (``labwerk_hub.texts.render``), so decisions
+    never depend on a language.
+    """
+
+    msgid: str
+    params: Mapping[str, Param] = field(default_factory=lambda: MappingProxyType({}))

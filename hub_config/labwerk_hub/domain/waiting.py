@@ -60,7 +60,8 @@ class Ticket:
 
     ``first_expected_ms`` is the start that was told when it was taken, kept to be measured
     against what happened. When it is called, ``session`` is the lease taken for it, whose
-    slice is kept until ``held_until_ms``.
+    slice is kept until ``held_until_ms``. ``payer`` is the budget that is to pay; with
+    ``over_use`` it has nothing to pay with, and everybody else comes first.
     """
 
     id: str
@@ -76,6 +77,8 @@ class Ticket:
     held_until_ms: int | None = None
     session: str | None = None
     ended_ms: int | None = None
+    payer: str = ""
+    over_use: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def fair_order(
         rounds = min(MOST_ROUNDS_OF_USE, spent[name] - least) + own[name] / shares[name]
         handicap = patience_ms * min(1.0, rounds / ROUNDS)
         taken_ms = min(ticket.taken_ms, now_ms)  # a clock may have been set back
-        keyed.append((taken_ms + handicap, rounds, spent[name], at, ticket))
+        # Who has no budget comes after everybody who has.
+        keyed.append((ticket.over_use, taken_ms + handicap, rounds, spent[name], at, ticket))
         own[name] += 1
     return [ticket for *_, ticket in sorted(keyed, key=lambda entry: entry[:-1])]
 

@@ -31,8 +31,8 @@ from labwerk_hub.domain.claims import (
 from labwerk_hub.domain.entitlement import Entitlement
 from labwerk_hub.domain.people import Role
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import DatabaseError, SettingsError
-from labwerk_hub.hub import language
+from labwerk_hub.errors import DatabaseError, LabwerkError, SettingsError
+from labwerk_hub.hub import audit_handlers, language
 from labwerk_hub.hub.id_token import WrongIdTokenError, checked_claims
 from labwerk_hub.hub.sign_in_handlers import (
     CallbackHandler,
@@ -42,7 +42,7 @@ from labwerk_hub.hub.sign_in_handlers import (
     SignInError,
     nonce_of,
 )
-from labwerk_hub.services import people
+from labwerk_hub.services import audit, people
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings
 
@@ -145,8 +145,12 @@ class LabwerkAuthenticator(GenericOAuthenticator):
     logout_handler = LogoutHandler
 
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
-        """oauthenticator's addresses, and the page one comes back to after signing out."""
-        return [*super().get_handlers(app), (r"/signed-out", SignedOutHandler)]
+        """oauthenticator's addresses, the page one comes back to after signing out, and ours.
+
+        These come before JupyterHub's own of the same addresses.
+        """
+        own = audit_handlers.handlers(self.sign_in.workbench)
+        return [*super().get_handlers(app), (r"/signed-out", SignedOutHandler), *own]
 
     def sign_out_url(self, id_token: str | None) -> str:
         """Where a browser goes to end the provider's session as well (RP-Initiated Logout).
@@ -175,11 +179,24 @@ class LabwerkAuthenticator(GenericOAuthenticator):
         Raises :class:`SignInError` if the provider refuses the code (used before, say),
         does not answer, or names somebody whom Labwerk does not let in.
         """
+        workbench = self.sign_in.workbench
         try:
             model: dict[str, Any] = await super().authenticate(handler, data, **kwargs)
         except (HTTPClientError, OSError) as error:
             raise self._failed(error) from error
+        except SignInError as error:
+            if isinstance(error.__cause__, LabwerkError):
+                await self._refused(error.__cause__)
+            raise
+        await asyncio.to_thread(audit.signed_in, workbench, model["name"])
         return model
+
+    async def _refused(self, why: LabwerkError) -> None:
+        """Record that an account was not let in; not being able to changes nothing."""
+        try:
+            await asyncio.to_thread(audit.sign_in_refused, self.sign_in.workbench, why.code)
+        except DatabaseError as error:
+            self.log.warning("A refused sign-in is not on record: %s", error)
 
     async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
         """The token response, with the ID token's claims once they are checked.

@@ -20,6 +20,7 @@ from jinja2 import Environment, pass_environment
 from markupsafe import Markup
 
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.budgets import Purse
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.errors import EngineUnreachableError, LabwerkError
@@ -71,11 +72,27 @@ class Page:
 class Budget:
     """A budget as the pages show it, in ticks; the same nouns as the ledger's Balance."""
 
+    title: str
     period: str
     granted: int
     used: int
     held: int
     left: int
+    budget_left: int
+
+    @classmethod
+    def of(cls, purse: Purse) -> Budget:
+        """A purse on the start page."""
+        balance = purse.balance
+        return cls(
+            title=balance.budget.title.in_language(language.current()),
+            period=balance.period.name,
+            granted=balance.granted,
+            used=balance.used,
+            held=balance.held,
+            left=balance.left,
+            budget_left=balance.budget_left,
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +163,8 @@ class Pages:
         """
         template = environment.get_template("labwerk/start_fields.html")
         try:
-            page = await asyncio.to_thread(sessions.start_page, self.workbench, person)
+            payer = wanted.payer if wanted is not None else ""
+            page = await asyncio.to_thread(sessions.start_page, self.workbench, person, payer)
         except LabwerkError as error:
             _log.warning("No offers can be shown to %s: %s", person, error)
             problem = _to_the_person(error)
@@ -155,7 +173,7 @@ class Pages:
             await template.render_async(
                 page=page,
                 choices=choices(page, wanted, instead=instead),
-                institution=self._institution(page.person),
+                balance=Budget.of(page.purse),
                 base_url=base_url,
                 wait=wait,
             )
@@ -229,7 +247,15 @@ class PageContext:
     def budget(self, seen: Overview) -> Budget:
         """The budget of an overview."""
         of = seen.budget
-        return Budget(of.period, of.granted_ticks, of.used_ticks, of.held_ticks, of.left_ticks)
+        return Budget(
+            title=of.title,
+            period=of.period,
+            granted=of.granted_ticks,
+            used=of.used_ticks,
+            held=of.held_ticks,
+            left=of.left_ticks,
+            budget_left=of.budget_left_ticks,
+        )
 
     def stages(self) -> tuple[StageShown, ...]:
         """All stages of a start, in order."""

@@ -76,7 +76,8 @@ async def start_form(spawner: Spawner) -> str:
     await pages.open(viewer.name)
     asked = spawner.user_options
     flavour, image = str(asked.get("flavour", "")), str(asked.get("image", ""))
-    wanted = Request(flavour, image) if flavour else None
+    payer = str(asked.get("payer", ""))
+    wanted = Request(flavour, image, payer=payer) if flavour else None
     return await pages.start_fields(
         tornado_settings["jinja2_env"], spawner.user.name, spawner.hub.base_url, wanted
     )

@@ -11,6 +11,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.hub import asking
 from labwerk_hub.hub.context import Pages
 
 #: How long a cancelled start may take to notice, and a stop may take before a page says so.
@@ -29,7 +30,12 @@ class OffersHandler(BaseHandler):
     async def get(self, user_name: str) -> None:
         """The fragment of HTML; ``flavour``, ``image`` and ``wait`` say what is selected."""
         flavour = self.get_argument("flavour", None)
-        selected = Request(flavour, self.get_argument("image", "")) if flavour is not None else None
+        payer = self.get_argument("payer", "")
+        selected = (
+            Request(flavour, self.get_argument("image", ""), payer=payer)
+            if flavour is not None
+            else None
+        )
         await self.pages.open(self.current_user.name)
         self.set_header("Cache-Control", "no-store")
         self.finish(
@@ -54,6 +60,7 @@ class StopHandler(BaseHandler):
         user = self.find_user(user_name)
         if user is None:
             raise web.HTTPError(404, f"No such user: {user_name}")
+        asking.remember(self.current_user)
         spawner = user.spawner
         if spawner.pending == "spawn":
             await self._interrupt(spawner)

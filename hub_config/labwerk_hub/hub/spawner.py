@@ -194,7 +194,8 @@ class LabwerkSpawner(DockerSpawner):
         chosen = self.user_options
         if chosen.get("flavour"):
             flavour, image = str(chosen["flavour"]), str(chosen.get("image", ""))
-            return Request(flavour, image, wait=bool(chosen.get("wait")))
+            payer = str(chosen.get("payer") or "")
+            return Request(flavour, image, wait=bool(chosen.get("wait")), payer=payer)
         return await self._call(sessions.last_request, self.workbench, self.user.name)
 
     async def _call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -106,7 +106,7 @@ def options_from_form(formdata: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
     Nothing is checked here: admission refuses what is not offered, however it was asked.
     """
-    return {key: (formdata.get(key) or [""])[0] for key in ("flavour", "image", "wait")}
+    return {key: (formdata.get(key) or [""])[0] for key in ("flavour", "image", "wait", "payer")}
 
 
 def _grouped(offers: Iterable[Offer], key: Callable[[Offer], str]) -> list[list[Offer]]:

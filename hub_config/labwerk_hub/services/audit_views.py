@@ -165,10 +165,19 @@ def _entered(told: _Told) -> Message:
     return Message("The server was entered.")
 
 
+def _asked(told: _Told) -> Message:
+    places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
+    if not told.number("ticks"):  # how much is left to whoever decides
+        return Message("More was asked for from “%(budget)s”.", places)
+    return Message("%(hours)s were asked for from “%(budget)s”.", places)
+
+
 def _decided(told: _Told) -> Message:
     places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
     if told.text("decision") == "approved":
         return Message("The request to “%(budget)s” was approved: %(hours)s.", places)
+    if not told.number("ticks"):
+        return Message("The request to “%(budget)s” was refused.", places)
     return Message("The request to “%(budget)s” for %(hours)s was refused.", places)
 
 
@@ -214,10 +223,7 @@ _SENTENCES: Mapping[EventKind, Callable[[_Told], Message]] = {
         "The share of the budget “%(budget)s” was set to %(hours)s.",
         {"budget": told.budget(), "hours": told.hours()},
     ),
-    EventKind.REQUEST: lambda told: Message(
-        "%(hours)s were asked for from “%(budget)s”.",
-        {"budget": told.budget(), "hours": told.hours()},
-    ),
+    EventKind.REQUEST: _asked,
     EventKind.DECISION: _decided,
     EventKind.STATEMENT: lambda told: Message(
         "The statement %(statement)s was made.", {"statement": told.about}

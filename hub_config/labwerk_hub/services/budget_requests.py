@@ -134,8 +134,8 @@ def ask(
             EventKind.REQUEST,
             actor=person.pseudonym,
             about=budget.id,
-            request=request.id,
             ticks=wanted_ticks or 0,
+            **_why(written),
         )
     return request
 
@@ -300,9 +300,9 @@ def _decide(
         actor=_actor(by),
         subject=person.pseudonym,
         about=request.budget,
-        request=request.id,
-        state=state.value,
-        ticks=ticks or 0,
+        decision="approved" if state is RequestState.GRANTED else "refused",
+        ticks=ticks or request.wanted_ticks or 0,
+        **_why(decided.answer),
     )
     return decided
 
@@ -395,6 +395,10 @@ def _check_open(request: BudgetRequest) -> None:
 
 def _unknown(request_id: str) -> UnknownRequestError:
     return UnknownRequestError(Message("There is no request %(id)s.", {"id": request_id}))
+
+
+def _why(words: str) -> dict[str, str]:
+    return {"why": words} if words else {}
 
 
 def _actor(by: Person | None) -> str:

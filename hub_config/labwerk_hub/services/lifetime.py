@@ -18,7 +18,9 @@ from labwerk_hub.domain.terms import Term, groups_of, term
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services.offers import RefusedError, balance_of
+from labwerk_hub.services import holds
+from labwerk_hub.services.budgets import open_now, paying, purse_of
+from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.tables import Transaction
@@ -45,12 +47,16 @@ def extend(workbench: Workbench, person_name: str) -> Lease:
     Raises RefusedError with the reason.
     """
     inventory = inventory_of(workbench, fresh=True)
+    open_now(workbench)
     with workbench.database.writing() as tx:
-        person, lease = _running(tx, person_name)
+        person, lease = running(tx, person_name)
         found = extension_of(workbench, tx, inventory, person, lease)
         if found.until_ms is None:
             assert found.refusal is not None  # it is one or the other
             raise RefusedError(found.refusal)
+        if not lease.over_use:
+            budget = paying(workbench, lease.payer, lease.institution)
+            holds.hold(workbench, tx, lease, budget, _paid_to_ms(workbench, lease), found.until_ms)
         tx.leases.set_ends(lease.session, found.until_ms)
         tx.leases.set_stopping(lease.session, None)
         # Who prolongs is there.
@@ -68,9 +74,10 @@ def extension_of(
     behind = _behind(pool, lease)
     wanted = pool.now_ms + term_of(workbench, person, lease).usual_seconds * 1000
     until = min(wanted, lease.longest_ms, _claimed_ms(pool, lease))
-    if lease.ticks_per_second:
-        left = balance_of(workbench, tx, person).left
-        until = min(until, lease.ends_ms + left * 1000 // lease.ticks_per_second)
+    if lease.ticks_per_second and not lease.over_use:
+        since_ms = _paid_to_ms(workbench, lease)
+        paid_seconds = _paid_seconds(workbench, tx, person, lease, since_ms)
+        until = min(until, since_ms + paid_seconds * 1000)
     refusal = None
     if behind:
         refusal = Refusal(
@@ -99,6 +106,20 @@ def extension_of(
     return Extension(None if refusal else until, refusal, behind)
 
 
+def _paid_to_ms(workbench: Workbench, lease: Lease) -> int:
+    """Up to when what a session costs is held; what ran beyond its end is charged already."""
+    return max(lease.ends_ms, min(lease.metered_to_ms or 0, to_ms(workbench.clock())))
+
+
+def _paid_seconds(
+    workbench: Workbench, tx: Transaction, person: Person, lease: Lease, since_ms: int
+) -> int:
+    """For how long its budget pays for a session beyond what is held, from ``since_ms`` on."""
+    budget = paying(workbench, lease.payer, lease.institution)
+    purse = purse_of(workbench, tx, person, budget)
+    return purse.pays_seconds(lease.ticks_per_second, since_ms)
+
+
 def report(workbench: Workbench, person_name: str, kernels_busy: int, seen_ms: int | None) -> None:
     """Keep what the person's server says of itself. Nothing if no session of theirs runs."""
     now_ms = to_ms(workbench.clock())
@@ -112,7 +133,7 @@ def report(workbench: Workbench, person_name: str, kernels_busy: int, seen_ms: i
 def still_working(workbench: Workbench, person_name: str) -> None:
     """The person says that the session is not idle. Raises RefusedError if none runs."""
     with workbench.database.writing() as tx:
-        _, lease = _running(tx, person_name)
+        _, lease = running(tx, person_name)
         if lease.stopping is EndReason.IDLE:
             tx.leases.set_stopping(lease.session, None)
         tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
@@ -121,12 +142,12 @@ def still_working(workbench: Workbench, person_name: str) -> None:
 def due(workbench: Workbench, lease: Lease) -> EndReason | None:
     """Why a running session is to be stopped now, if it is; looks at what runs in it."""
     now_ms = to_ms(workbench.clock())
-    if lease.ends_ms <= now_ms:
-        return EndReason.TIME_UP
     with workbench.database.reading() as tx:
         person = tx.people.by_name(lease.person)
         known = activity_of(tx, lease)
         ticket = tx.tickets.of_session(lease.session)
+        if lease.ends_ms <= now_ms:
+            return _over(workbench, tx, person, lease, now_ms)
     if ticket is not None and _not_collected(workbench, ticket, lease, known, now_ms):
         return EndReason.NOT_COLLECTED
     if person is None or not term_of(workbench, person, lease).idle_seconds:
@@ -139,6 +160,43 @@ def due(workbench: Workbench, lease: Lease) -> EndReason | None:
             known = idleness.warned(known, now_ms)
         tx.activities.put(known)
     return EndReason.IDLE if found.stop else None
+
+
+def grace_ends_ms(
+    workbench: Workbench, tx: Transaction, person: Person, lease: Lease
+) -> int | None:
+    """Until when a session whose budget is used up goes on; None if that is not what ends it."""
+    if not lease.ticks_per_second or lease.over_use or lease.ends_ms >= lease.longest_ms:
+        return None
+    if _paid_seconds(workbench, tx, person, lease, lease.ends_ms) * 1000 >= _WORTH_MS:
+        return None
+    return lease.ends_ms + workbench.policy.budget_grace_seconds * 1000
+
+
+def _over(
+    workbench: Workbench, tx: Transaction, person: Person | None, lease: Lease, now_ms: int
+) -> EndReason | None:
+    """Why a session ends whose end has come; None while its person is given time to act."""
+    if lease.over_use:
+        return EndReason.OVER_USE
+    until_ms = grace_ends_ms(workbench, tx, person, lease) if person is not None else None
+    if until_ms is None:
+        return EndReason.TIME_UP
+    return EndReason.BUDGET if until_ms <= now_ms else None
+
+
+def give_way(workbench: Workbench, lease: Lease) -> None:
+    """Let a session without budget end soon, if somebody waits for its slice."""
+    until_ms = to_ms(workbench.clock()) + workbench.policy.budget_grace_seconds * 1000
+    if not lease.over_use or lease.ends_ms <= until_ms:
+        return
+    inventory = inventory_of(workbench)
+    with workbench.database.writing() as tx:
+        person, current = tx.people.by_name(lease.person), tx.leases.get(lease.session)
+        if person is None or current is None or current.state is not LeaseState.LIVE:
+            return
+        if current.over_use and _behind(pool_of(workbench, tx, inventory, person), current):
+            tx.leases.set_ends(current.session, min(current.ends_ms, until_ms))
 
 
 def _measured(workbench: Workbench, lease: Lease) -> Sample:
@@ -209,7 +267,8 @@ def _live(tx: Transaction, person_name: str) -> Lease | None:
     return next((lease for lease in unended if lease.state is LeaseState.LIVE), None)
 
 
-def _running(tx: Transaction, person_name: str) -> tuple[Person, Lease]:
+def running(tx: Transaction, person_name: str) -> tuple[Person, Lease]:
+    """A person and their running session. Raises RefusedError if none runs."""
     person, lease = tx.people.by_name(person_name), _live(tx, person_name)
     if person is None or lease is None:
         raise RefusedError(Refusal(Reason.NOT_RUNNING, Message("No session of yours is running.")))

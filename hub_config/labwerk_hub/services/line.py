@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request, find, offers
+from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
@@ -17,7 +18,15 @@ from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.reservations import preferred
 from labwerk_hub.domain.terms import groups_of
 from labwerk_hub.domain.waiting import Ticket, TicketState, Turn
-from labwerk_hub.services.offers import balance_of, new_lease, not_entitled, rules_of
+from labwerk_hub.services.budgets import open_now, purse_of
+from labwerk_hub.services.offers import (
+    RefusedError,
+    entitled,
+    not_entitled,
+    payer_of,
+    rules_of,
+    take_lease,
+)
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.tables import PlaceInLine, Transaction
 from labwerk_hub.services.waiting import free, give_up, place_in
@@ -43,7 +52,7 @@ def put_back(workbench: Workbench) -> None:
     with workbench.database.writing() as tx:
         for ticket in tx.tickets.open():
             if ticket.state is TicketState.CALLED or ticket.held_until_ms is not None:
-                free(tx, ticket, to_ms(workbench.clock()))
+                free(workbench, tx, ticket)
                 tx.tickets.reopen(ticket.id, anew=True)
 
 
@@ -64,6 +73,7 @@ def advance(workbench: Workbench, *, tell: bool = True) -> tuple[Ticket, ...]:
         if not tx.tickets.open():
             return ()
     inventory = inventory_of(workbench, fresh=True)
+    open_now(workbench)
     # One transaction for each: others must be able to write in between.
     while _advance_one(workbench, inventory):
         pass
@@ -83,7 +93,7 @@ def _advance_one(workbench: Workbench, inventory: Inventory) -> bool:
     with workbench.database.writing() as tx:
         for ticket in tx.tickets.open():
             if ticket.held_until_ms is not None and ticket.held_until_ms <= now_ms:
-                give_up(tx, ticket, TicketState.MISSED, now_ms)
+                give_up(workbench, tx, ticket, TicketState.MISSED)
                 return True
         found = _first(workbench, tx, inventory, now_ms)
         if found is None:
@@ -91,8 +101,9 @@ def _advance_one(workbench: Workbench, inventory: Inventory) -> bool:
         ticket, person, answer = found
         if isinstance(answer, Offer):
             assert person is not None  # nobody is offered nothing
-            lease = new_lease(workbench, person, answer)
-            tx.leases.add(lease)
+            budget = _payer(workbench, tx, ticket)
+            assert not isinstance(budget, Refusal)  # nothing is offered without one
+            lease = take_lease(workbench, tx, person, answer, budget)
             tx.tickets.set_called(ticket.id, lease.session, now_ms)
         else:
             tx.outcomes.count(answer.reason.value)
@@ -146,18 +157,30 @@ def _answer(
     workbench: Workbench, tx: Transaction, ahead: Pool, ticket: Ticket, person: Person | None
 ) -> Offer | Refusal | None:
     """What can be offered for a ticket now; a refusal ends it, None lets it wait on."""
-    if person is None or person.institution not in workbench.catalogue.budgets:
+    if person is None:
         return not_entitled(ticket.person)
+    budget = _payer(workbench, tx, ticket)
+    if isinstance(budget, Refusal):
+        return budget
     pool = replace(ahead, groups=groups_of(person))
-    balance = balance_of(workbench, tx, person)
+    purse = purse_of(workbench, tx, person, budget)
     rules = rules_of(workbench, person)
     wanted = Request(ticket.flavour, ticket.image)
-    found = find(offers(workbench.catalogue, pool, balance, rules), wanted)
+    found = find(offers(workbench.catalogue, pool, purse, rules), wanted)
     if isinstance(found, Refusal) or found.refusal is None:
         return found
     # A GPU that has failed may be well again; only what waiting cannot change ends it.
     passing = found.may_wait or found.refusal.reason is Reason.NO_SUCH_SLICE
     return None if passing else found.refusal
+
+
+def _payer(workbench: Workbench, tx: Transaction, ticket: Ticket) -> Budget | Refusal:
+    """The budget that is to pay for what somebody waits for, or why it does not any more."""
+    try:
+        who = entitled(workbench, tx, ticket.person)
+        return payer_of(workbench, who, ticket.payer, "")
+    except RefusedError as error:
+        return error.refusal
 
 
 def _hold_ms(workbench: Workbench) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
-from labwerk_hub.domain.ledger import entries_of
 from labwerk_hub.domain.metering import to_ms, usages
+from labwerk_hub.services import holds
+from labwerk_hub.services.budgets import paying
 from labwerk_hub.services.ports import SessionContainer
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -42,6 +43,7 @@ def close(
     else:
         until_ms = lease.metered_to_ms if lease.metered_to_ms is not None else now_ms
     _charge(workbench, tx, lease, until_ms)
+    holds.release(workbench, tx, lease)
     ended_ms = max(until_ms, lease.started_ms or lease.intended_ms)
     tx.leases.set_ended(session, ended_ms, lease.stopping or reason)
     return True
@@ -59,14 +61,18 @@ def _live(tx: Transaction, lease: Lease, started_ms: int) -> Lease:
 def _charge(workbench: Workbench, tx: Transaction, lease: Lease, until_ms: int) -> None:
     if lease.started_ms is None or lease.metered_to_ms is None:
         return  # nothing ever ran
+    budget = paying(workbench, lease.payer, lease.institution)
     closed = usages(
         lease.session,
         lease.ticks_per_second,
         lease.started_ms,
         lease.metered_to_ms,
         until_ms,
-        workbench.policy.calendar,
+        budget.periods,
+        workbench.policy.zone,
     )
     for usage in closed:
-        tx.ledger.charge(usage, entries_of(usage, lease.institution, lease.person))
+        holds.charge(workbench, tx, lease, usage)
         tx.leases.set_metered(lease.session, usage.end_ms)
+    if budget.periods.at(lease.metered_to_ms) != budget.periods.at(max(until_ms, 0)):
+        holds.release(workbench, tx, lease, before_ms=until_ms)

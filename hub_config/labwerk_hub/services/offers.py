@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from datetime import timedelta
 
 from labwerk_hub.domain.admission import Offer, Reason, Refusal, Rules, offers
+from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.entitlement import Entitlement, entitlement
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import Lease, LeaseState
-from labwerk_hub.domain.ledger import Balance, budget_account, period_of, use_account
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.terms import groups_of
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services.budgets import payers_of, purse_of
+from labwerk_hub.services.holds import hold
 from labwerk_hub.services.pool import pool_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -54,32 +55,36 @@ def not_entitled(person_name: str) -> Refusal:
     )
 
 
-def balance_of(workbench: Workbench, tx: Transaction, person: Person) -> Balance:
-    """What is left to ``person`` in the current period."""
-    period = period_of(workbench.clock(), workbench.policy.zone)
-    budget = workbench.catalogue.budgets[person.institution]
-    leases = tx.leases.unended()
+def payer_of(workbench: Workbench, who: Entitlement, wanted: str, last: str) -> Budget:
+    """The budget that pays: ``wanted``, or without one the ``last`` that did if it still may.
 
-    def held(of: Iterable[Lease]) -> int:
-        return sum(lease.held_ticks() for lease in of)
-
-    institution_used = -tx.ledger.total(budget_account(person.institution), period)
-    institution_held = held(x for x in leases if x.institution == person.institution)
-    return Balance(
-        period=period,
-        granted=budget.person_ticks,
-        used=tx.ledger.total(use_account(person.name), period),
-        held=held(x for x in leases if x.person == person.name),
-        institution_left=budget.institution_ticks - institution_used - institution_held,
-    )
+    Else it is the institution's. Raises RefusedError for a budget that may not.
+    """
+    possible = payers_of(workbench, who)
+    by_name = {budget.id: budget for budget in possible}
+    if wanted and wanted not in by_name:
+        raise RefusedError(
+            Refusal(
+                Reason.UNKNOWN_PAYER,
+                Message(
+                    "There is no budget “%(budget)s” that may pay for you. "
+                    "Please choose from the page.",
+                    {"budget": wanted[:40]},
+                ),
+            )
+        )
+    if not possible:
+        raise RefusedError(not_entitled(who.person.name))
+    return by_name.get(wanted or last, possible[0])
 
 
 def offers_to(
-    workbench: Workbench, tx: Transaction, inventory: Inventory, person: Person, balance: Balance
+    workbench: Workbench, tx: Transaction, inventory: Inventory, person: Person, budget: Budget
 ) -> tuple[Offer, ...]:
-    """What ``person`` may start now, as if they did not stand in line themselves."""
+    """What ``person`` may start now at a budget's cost, as if they did not stand in line."""
     pool = pool_of(workbench, tx, inventory, person).without(person.name)
-    return offers(workbench.catalogue, pool, balance, rules_of(workbench, person))
+    purse = purse_of(workbench, tx, person, budget)
+    return offers(workbench.catalogue, pool, purse, rules_of(workbench, person))
 
 
 def rules_of(workbench: Workbench, person: Person) -> Rules:
@@ -88,8 +93,8 @@ def rules_of(workbench: Workbench, person: Person) -> Rules:
     return Rules(groups_of(person), policy.rules, policy.waiting.enabled)
 
 
-def new_lease(workbench: Workbench, person: Person, offer: Offer) -> Lease:
-    """The lease that ``offer`` promises, from now on."""
+def new_lease(workbench: Workbench, person: Person, offer: Offer, budget: Budget) -> Lease:
+    """The lease that ``offer`` promises at a budget's cost, from now on."""
     now = workbench.clock()
     return Lease(
         session=f"lw-{secrets.token_hex(6)}",
@@ -102,5 +107,18 @@ def new_lease(workbench: Workbench, person: Person, offer: Offer) -> Lease:
         state=LeaseState.INTENDED,
         intended_ms=to_ms(now),
         ends_ms=to_ms(now + timedelta(seconds=offer.usual_seconds)),
-        longest_ms=to_ms(now + timedelta(seconds=offer.longest_seconds)),
+        longest_ms=to_ms(now + timedelta(seconds=offer.allowed_seconds)),
+        payer=budget.id,
+        over_use=offer.over_use,
     )
+
+
+def take_lease(
+    workbench: Workbench, tx: Transaction, person: Person, offer: Offer, budget: Budget
+) -> Lease:
+    """Take the lease that ``offer`` promises, and hold what it costs until its first end."""
+    lease = new_lease(workbench, person, offer, budget)
+    tx.leases.add(lease)
+    if not lease.over_use:
+        hold(workbench, tx, lease, budget, lease.intended_ms, lease.ends_ms)
+    return lease

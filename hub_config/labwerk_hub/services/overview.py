@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from labwerk_hub.domain.catalogue import Dataset
+from labwerk_hub.domain.entitlement import Entitlement
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import Lease, LeaseState
-from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR, Balance, period_end
-from labwerk_hub.domain.metering import ticks_between, to_ms
+from labwerk_hub.domain.people import Person
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import waiting
-from labwerk_hub.services.offers import balance_of
+from labwerk_hub.services.budget_views import BudgetView, PayerView, budget_view, payer_view
+from labwerk_hub.services.budgets import open_now, payers_of, paying, purse_of
+from labwerk_hub.services.lifetime import grace_ends_ms
+from labwerk_hub.services.offers import payer_of
 from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.pool import inventory_of
 from labwerk_hub.services.ports import SliceUse
@@ -40,25 +41,6 @@ class PersonView(View):
     display_name: str
     institution: Named
     language: str
-
-
-class BudgetView(View):
-    """The person's budget in ticks (``ticks_per_gpu_hour`` of them are a GPU-hour).
-
-    ``held_ticks`` is what running sessions may still use; ``lasts_seconds`` how long what
-    is held and left pays for the running session (None: it costs nothing, or none runs).
-    """
-
-    title: str
-    period: str
-    period_ends_at: Moment
-    granted_ticks: int
-    used_ticks: int
-    held_ticks: int
-    left_ticks: int
-    ticks_per_second: int
-    ticks_per_gpu_hour: int = TICKS_PER_GPU_HOUR
-    lasts_seconds: int | None
 
 
 class LicenceView(View):
@@ -102,6 +84,7 @@ class Overview(View):
     last_end: EndView | None
     ticket: TicketView | None
     budget: BudgetView
+    payers: tuple[PayerView, ...]
     datasets: tuple[DatasetView, ...]
     served_at: Moment
 
@@ -113,22 +96,33 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
     """
     now = workbench.clock()
     inventory = inventory_of(workbench)
+    open_now(workbench)
     with workbench.database.reading() as tx:
         leases = tx.leases.unended_of(person_name)
     lease = next((x for x in leases if x.state is LeaseState.LIVE), None)
     use = _use(workbench, inventory, lease)
     with workbench.database.reading() as tx:
         person = tx.people.by_name(person_name)
-        if person is None or person.institution not in workbench.catalogue.budgets:
+        who = _entitled(workbench, person)
+        if person is None or who is None or not payers_of(workbench, who):
             raise UnknownPersonError(f"{person_name} is not known here; sign in at the hub first.")
-        balance = balance_of(workbench, tx, person)
+        last = tx.people.last_request(person_name)
+        budget = (
+            paying(workbench, leases[0].payer, leases[0].institution)
+            if leases
+            else payer_of(workbench, who, "", last.payer if last is not None else "")
+        )
+        purses = [
+            purse_of(workbench, tx, person, possible) for possible in payers_of(workbench, who)
+        ]
+        purse = purse_of(workbench, tx, person, budget)
+        grace_ms = grace_ends_ms(workbench, tx, person, lease) if lease else None
         spoken = language or person.locale or workbench.policy.language
         session = (
             session_view(workbench, tx, inventory, person, lease, use, spoken) if lease else None
         )
         busy = bool(leases) or tx.tickets.open_of(person_name) is not None
         last_end = None if busy else end_view(workbench, tx, person_name, spoken)
-    who = entitlement_of(workbench, person)
     title = who.institution.title.in_language(spoken)
     return Overview(
         person=PersonView(
@@ -140,10 +134,19 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
         session=session,
         last_end=last_end,
         ticket=ticket_view(waiting.view_of(workbench, person_name), spoken),
-        budget=_budget(workbench, balance, lease, title, now),
+        budget=budget_view(purse, lease, grace_ms, now, spoken),
+        payers=tuple(payer_view(one, budget.id, spoken) for one in purses),
         datasets=tuple(_dataset(workbench, dataset, spoken) for dataset in who.datasets),
         served_at=now,
     )
+
+
+def _entitled(workbench: Workbench, person: Person | None) -> Entitlement | None:
+    """What a person may use; None for nobody, and for whoever's institution has left."""
+    try:
+        return entitlement_of(workbench, person) if person is not None else None
+    except KeyError:
+        return None
 
 
 def _use(workbench: Workbench, inventory: Inventory, lease: Lease | None) -> SliceUse | None:
@@ -154,29 +157,6 @@ def _use(workbench: Workbench, inventory: Inventory, lease: Lease | None) -> Sli
         return workbench.inventory.use(lease.slice)
     except LabwerkError:
         return None
-
-
-def _budget(
-    workbench: Workbench, balance: Balance, lease: Lease | None, title: str, now: datetime
-) -> BudgetView:
-    rate = lease.ticks_per_second if lease else 0
-    # What has run since the last closed interval is used already, if not charged yet.
-    running = 0
-    if lease and lease.started_ms is not None and lease.metered_to_ms is not None:
-        until = max(lease.metered_to_ms, to_ms(now))
-        running = ticks_between(rate, lease.started_ms, lease.metered_to_ms, until)
-    running = min(running, balance.held)
-    return BudgetView(
-        title=title,
-        period=balance.period,
-        period_ends_at=period_end(now, workbench.policy.zone),
-        granted_ticks=balance.granted,
-        used_ticks=balance.used + running,
-        held_ticks=balance.held - running,
-        left_ticks=balance.left,
-        ticks_per_second=rate,
-        lasts_seconds=(balance.left + balance.held - running) // rate if rate else None,
-    )
 
 
 def _dataset(workbench: Workbench, dataset: Dataset, language: str) -> DatasetView:

@@ -20,7 +20,7 @@ def remember(workbench: Workbench, identity: Identity) -> Person:
             return tx.people.add(
                 identity, free_name(identity.institution, identity.display_name, taken)
             )
-        person = Person.of(identity, name=known.name, uid=known.uid)
+        person = Person.of(identity, name=known.name, uid=known.uid, pseudonym=known.pseudonym)
         tx.people.update(person)
         return person
 

@@ -158,7 +158,11 @@ def _turns(
         return ()
     catalogue, policy = workbench.catalogue, workbench.policy.waiting
     used = _used_lately(tx, now_ms, policy.memory_days)
-    shares = {name: float(budget.institution_ticks) for name, budget in catalogue.budgets.items()}
+    shares = {
+        budget.institution: float(budget.ticks)
+        for budget in catalogue.budgets.values()
+        if budget.parent is None
+    }
     patience_ms = policy.patience_seconds * 1000
     ordered = fair_order(waiting, used, shares, now_ms, patience_ms)
     foreign = [

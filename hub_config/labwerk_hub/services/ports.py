@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.domain.gpu import Inventory, Slice
+from labwerk_hub.domain.mails import Mail
 from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.quotas import DiskUse, Folder
 
 
 class ContainerState(StrEnum):
@@ -109,3 +112,36 @@ class Storage(Protocol):
 
     def close_data(self, session: str) -> None:
         """Unmount and remove what open_data made; nothing if it is gone."""
+
+    def folders(self) -> list[Folder]:
+        """The homes and projects that there are, also of people who have left."""
+
+    def measure(self, folders: Sequence[Folder]) -> list[DiskUse]:
+        """What each holds, without times; those are left out that there was no time for."""
+
+    def snapshots_folder(self, person: str) -> str | None:
+        """Where the snapshots of a home are, or will be; None where there are never any."""
+
+    def take_snapshot(self, person: str, name: str) -> bool:
+        """A read-only copy of a home as it is now; False if nothing changed since the last."""
+
+    def drop_snapshot(self, person: str, name: str) -> None:
+        """Remove a snapshot; nothing if it is gone."""
+
+
+class MailConnection(Protocol):
+    """A connection to the mail server that is ready to send."""
+
+    def send(self, mail: Mail) -> str:
+        """Hand a mail over; what the server answered when it took it.
+
+        Raises MailRefusedError if it does not take this one, MailServerError if the
+        connection is of no use any more.
+        """
+
+
+class MailServer(Protocol):
+    """The site's mail server."""
+
+    def connected(self) -> AbstractContextManager[MailConnection]:
+        """A connection to it; raises MailServerError if there can be none."""

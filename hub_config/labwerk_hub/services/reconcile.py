@@ -14,6 +14,7 @@ from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import lifetime, line, metering, sessions
+from labwerk_hub.services.budgets import open_now
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 from labwerk_hub.services.workbench import Workbench
 
@@ -47,6 +48,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
         leases = {lease.session: lease for lease in tx.leases.unended()}
         kept = {ticket.session for ticket in tx.tickets.open()}
         ended = [lease for lease in tx.leases.holding() if lease.state is LeaseState.ENDED]
+    open_now(workbench)
     containers = {found.session: found for found in workbench.engine.sessions()}
     patience_ms = workbench.policy.intent_timeout_seconds * 1000
     for lease in ended:
@@ -61,8 +63,10 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
             _try(session, metering.meter, workbench, container, now_ms)
             if _is_orphan(container, served, now_ms - patience_ms):
                 to_end[session] = EndReason.ORPHANED
-            elif lease.state is LeaseState.LIVE and _try(session, _is_due, workbench, lease):
-                to_stop.append(lease)
+            elif lease.state is LeaseState.LIVE:
+                _try(session, lifetime.give_way, workbench, lease)
+                if _try(session, _is_due, workbench, lease):
+                    to_stop.append(lease)
         elif lease.state is LeaseState.LIVE:
             to_end[session] = EndReason.STOPPED if container else EndReason.LOST
         elif _is_abandoned(lease, served, kept, now_ms - patience_ms):

@@ -8,21 +8,28 @@ What is charged in between is ``metering``, how long it lasts is ``lifetime``.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request, find
+from labwerk_hub.domain.budgets import Budget, Purse
 from labwerk_hub.domain.container import ContainerSpec, Folders, container_spec
 from labwerk_hub.domain.entitlement import Entitlement
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
-from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError, LabwerkError
 from labwerk_hub.services import metering, waiting
-from labwerk_hub.services.offers import RefusedError, balance_of, entitled, new_lease, offers_to
+from labwerk_hub.services.budgets import open_now, payers_of, purse_of
+from labwerk_hub.services.offers import (
+    RefusedError,
+    entitled,
+    offers_to,
+    payer_of,
+    take_lease,
+)
 from labwerk_hub.services.pool import inventory_of
 from labwerk_hub.services.ports import ContainerState
 from labwerk_hub.services.tables import Transaction
@@ -59,10 +66,11 @@ class WrongDeviceError(LabwerkError):
 
 @dataclass(frozen=True)
 class StartPage:
-    """What the start page shows a person."""
+    """What the start page shows a person; ``purse`` is what pays, ``purses`` are all that may."""
 
     person: Person
-    balance: Balance
+    purse: Purse
+    purses: tuple[Purse, ...]
     offers: tuple[Offer, ...]
     last: Request | None
 
@@ -75,18 +83,27 @@ class Granted:
     spec: ContainerSpec
 
 
-def start_page(workbench: Workbench, person_name: str) -> StartPage:
-    """What ``person_name`` may start now. Raises RefusedError for nobody we know."""
+def start_page(workbench: Workbench, person_name: str, payer: str = "") -> StartPage:
+    """What ``person_name`` may start now if ``payer`` pays (empty: as last time).
+
+    Raises RefusedError for nobody we know, and for a budget that may not pay for them.
+    """
     inventory = inventory_of(workbench)
+    open_now(workbench)
     with workbench.database.reading() as tx:
         who = entitled(workbench, tx, person_name)
-        balance = balance_of(workbench, tx, who.person)
-        found = offers_to(workbench, tx, inventory, who.person, balance)
+        last = tx.people.last_request(person_name)
+        budget = payer_of(workbench, who, payer, last.payer if last is not None else "")
+        found = offers_to(workbench, tx, inventory, who.person, budget)
         return StartPage(
             person=who.person,
-            balance=balance,
+            purse=purse_of(workbench, tx, who.person, budget),
+            purses=tuple(
+                purse_of(workbench, tx, who.person, possible)
+                for possible in payers_of(workbench, who)
+            ),
             offers=waiting.with_expectations(workbench, tx, inventory, who.person, found),
-            last=tx.people.last_request(person_name),
+            last=last,
         )
 
 
@@ -102,10 +119,14 @@ def admit(
     """
     clear_leftovers(workbench, person_name)
     inventory = inventory_of(workbench, fresh=True)
+    open_now(workbench)
     with workbench.database.writing() as tx:
         who = entitled(workbench, tx, person_name)
         spoken = language or who.person.locale or workbench.policy.language
-        decided = _decide(workbench, tx, inventory, who.person, request, spoken)
+        last = tx.people.last_request(person_name)
+        budget = payer_of(workbench, who, request.payer, last.payer if last is not None else "")
+        request = replace(request, payer=budget.id)
+        decided = _decide(workbench, tx, inventory, who.person, request, budget, spoken)
         tx.outcomes.count(_outcome(decided))
         if not isinstance(decided, Refusal):
             tx.people.remember_request(person_name, request)
@@ -126,6 +147,7 @@ def _decide(
     inventory: Inventory,
     person: Person,
     request: Request,
+    budget: Budget,
     language: str,
 ) -> Lease | Ticket | Refusal:
     """A lease, or a place in line, taken in ``tx``; or why not."""
@@ -139,18 +161,17 @@ def _decide(
             Reason.ALREADY_RUNNING,
             Message("You have a session already. Stop it before you start another."),
         )
-    balance = balance_of(workbench, tx, person)
-    found = find(offers_to(workbench, tx, inventory, person, balance), request)
+    found = find(offers_to(workbench, tx, inventory, person, budget), request)
     if isinstance(found, Refusal):
         return found
     if found.refusal is None:
         if ticket is not None:  # a session in place of the wait
             tx.tickets.set_ended(ticket.id, TicketState.LEFT, to_ms(workbench.clock()))
-        lease = new_lease(workbench, person, found)
-        tx.leases.add(lease)
-        return lease
+        return take_lease(workbench, tx, person, found, budget)
     if found.may_wait and request.wait:
-        return waiting.take(workbench, tx, inventory, person, request, language)
+        return waiting.take(
+            workbench, tx, inventory, person, request, language, over_use=found.over_use
+        )
     return found.refusal
 
 
@@ -292,6 +313,7 @@ def _folders(workbench: Workbench, who: Entitlement, session: str) -> Folders:
         home=storage.prepare_home(who.person),
         projects={p.name: storage.prepare_project(p.name) for p in who.projects},
         data=storage.open_data(session, who.datasets),
+        snapshots=storage.snapshots_folder(who.person.name),
     )
 
 

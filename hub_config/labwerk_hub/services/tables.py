@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.allotments import Allotment
 from labwerk_hub.domain.board import Holding
+from labwerk_hub.domain.budgets import Figures
+from labwerk_hub.domain.events import Event, EventKind, RecordedEvent
 from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
-from labwerk_hub.domain.ledger import Entry
-from labwerk_hub.domain.metering import Usage
-from labwerk_hub.domain.people import Identity, Person
+from labwerk_hub.domain.ledger import Posting
+from labwerk_hub.domain.links import EventLink, PostingLink, WrongSum
+from labwerk_hub.domain.people import Identity, Person, Role
+from labwerk_hub.domain.quotas import DiskUse, Folder
 from labwerk_hub.domain.reservations import Reservation
+from labwerk_hub.domain.usage import UsageSum
 from labwerk_hub.domain.waiting import Ticket, TicketState
+from labwerk_hub.services.request_tables import Mails, Requests
+from labwerk_hub.services.statement_tables import Statements
 
 
 class People(Protocol):
@@ -27,6 +34,21 @@ class People(Protocol):
 
     def by_name(self, name: str) -> Person | None:
         """The person with this hub user name."""
+
+    def by_pseudonym(self, pseudonym: str) -> Person | None:
+        """The person whom the ledger knows by this pseudonym; None once erased."""
+
+    def all(self) -> list[Person]:
+        """Everybody, in the order of their names."""
+
+    def of_institution(self, institution: str) -> list[Person]:
+        """Everybody of an institution, in the order of their names."""
+
+    def with_group(self, group: str) -> list[Person]:
+        """Everybody in one of the provider's groups, in the order of their names."""
+
+    def with_role(self, role: Role) -> list[Person]:
+        """Everybody with a role, in the order of their names."""
 
     def names(self, institution: str) -> set[str]:
         """Every name ever given to a person of an institution."""
@@ -62,6 +84,9 @@ class Leases(Protocol):
     def unended_of(self, person: str) -> list[Lease]:
         """A person's intended and live leases."""
 
+    def unended_paid_by(self, payer: str) -> list[Lease]:
+        """The intended and live leases that a budget pays for."""
+
     def set_live(self, session: str, started_ms: int) -> None:
         """The engine runs the container since ``started_ms``."""
 
@@ -73,6 +98,9 @@ class Leases(Protocol):
 
     def set_intended(self, session: str, intended_ms: int) -> None:
         """What was kept for somebody is being started only now."""
+
+    def set_payer(self, session: str, payer: str, over_use: bool) -> None:
+        """Another budget pays from now on, or none."""
 
     def set_stopping(self, session: str, reason: EndReason | None) -> None:
         """Its stop is asked for; the reason is kept for the end (None: not any more)."""
@@ -216,14 +244,137 @@ class Holdings(Protocol):
         """How many leases of each flavour are intended or live."""
 
 
+@dataclass(frozen=True)
+class Head:
+    """The last link of a chain: its number, from 1 (0: there is none yet), and its hash."""
+
+    number: int
+    hash: str
+
+
+class Events(Protocol):
+    """The audit chain: append-only, but for the removal of content (``redact…``)."""
+
+    def add(self, event: Event) -> None:
+        """The next event of the chain."""
+
+    def head(self) -> Head:
+        """The latest event's number and hash."""
+
+    def of_person(
+        self, pseudonym: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[RecordedEvent]:
+        """What a person did or what was done to them, the newest first."""
+
+    def all(
+        self,
+        *,
+        kinds: Collection[EventKind] = (),
+        since_ms: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[RecordedEvent]:
+        """Everybody's, the newest first; of some kinds, or since then."""
+
+    def last_of(self, kind: EventKind) -> RecordedEvent | None:
+        """The latest event of a kind."""
+
+    def redact_older(self, kinds: Collection[EventKind], before_ms: int, limit: int) -> int:
+        """Remove the content of ``limit`` older ones at most; how many there were."""
+
+    def redact_person(self, pseudonym: str) -> int:
+        """Remove the content of what was done to a person, by themselves or others."""
+
+    def redacted(self) -> int:
+        """How many events have no content any more."""
+
+
+class Chains(Protocol):
+    """Both chains as they were found, for whoever verifies them; read in pieces."""
+
+    def events(self) -> Iterator[EventLink]:
+        """All events, by number."""
+
+    def postings(self) -> Iterator[PostingLink]:
+        """All postings with their entries, by number."""
+
+    def wrong_balances(self) -> Iterator[WrongSum]:
+        """Balances that are not the sums of their entries."""
+
+    def wrong_usage_sums(self) -> Iterator[WrongSum]:
+        """Sums of use that are not those of the charges."""
+
+
 class Ledger(Protocol):
-    """The append-only ledger."""
+    """The append-only ledger, and the balances that its entries add up to."""
 
-    def charge(self, usage: Usage, entries: Sequence[Entry]) -> None:
-        """A closed interval with its entries; once for each (session, start)."""
+    def post(self, posting: Posting) -> None:
+        """Book it; a key is booked once, and no more is taken than is free or held."""
 
-    def total(self, account: str, period: str) -> int:
-        """The sum of an account's entries in a period, in ticks."""
+    def has(self, key: str) -> bool:
+        """Whether a posting of this key is booked."""
+
+    def head(self) -> Head:
+        """The latest posting."""
+
+    def accounts(
+        self, budget: str, period: str, names: Collection[str] | None = None
+    ) -> Mapping[str, int]:
+        """The balances of a budget's accounts in a period, or of those that are named."""
+
+    def figures(self, budget: str, period: str) -> Figures:
+        """What there is of a budget in a period."""
+
+    def held_for(self, session: str) -> Mapping[tuple[str, str], int]:
+        """What is held for a session, by budget and period."""
+
+    def periods_of(self, budget: str) -> list[str]:
+        """The periods in which anything was booked for a budget, in their names' order."""
+
+
+class UsageSums(Protocol):
+    """What was used, by day or by month; a span reads ``2026-11-28`` or ``2026-11``."""
+
+    def of_person(self, person: str, first: str, last: str) -> list[UsageSum]:
+        """What a person (a pseudonym) used, whoever paid, from one span to another."""
+
+    def of_institution(self, institution: str, first: str, last: str) -> list[UsageSum]:
+        """What an institution paid for from one span to another."""
+
+    def of_budget(self, budget: str, first: str, last: str) -> list[UsageSum]:
+        """What a budget paid for from one span to another."""
+
+    def all(self, first: str, last: str) -> list[UsageSum]:
+        """What everybody used from one span to another."""
+
+
+class Allotments(Protocol):
+    """Decisions about budgets; append-only."""
+
+    def add(self, allotment: Allotment) -> None:
+        """Keep a decision."""
+
+    def of_budget(self, budget: str) -> list[Allotment]:
+        """All decisions about a budget and its shares, in the order they were made."""
+
+    def about(self, budget: str, person: str | None) -> list[Allotment]:
+        """Those about the budget itself, or about one person's share of it."""
+
+
+class StorageUses(Protocol):
+    """What homes and projects hold, as last measured."""
+
+    def all(self) -> list[DiskUse]:
+        """Every folder that was measured, homes first."""
+
+    def get(self, folder: Folder) -> DiskUse | None:
+        """One folder; None if it was not measured yet."""
+
+    def put(self, use: DiskUse) -> None:
+        """Keep what was measured."""
+
+    def forget(self, folder: Folder) -> None:
+        """The folder is gone."""
 
 
 class Transaction(Protocol):
@@ -240,6 +391,18 @@ class Transaction(Protocol):
     @property
     def ledger(self) -> Ledger:
         """The ledger."""
+
+    @property
+    def usage(self) -> UsageSums:
+        """What was used."""
+
+    @property
+    def statements(self) -> Statements:
+        """The ledger as of the end of a month."""
+
+    @property
+    def allotments(self) -> Allotments:
+        """Decisions about budgets."""
 
     @property
     def tickets(self) -> Tickets:
@@ -261,6 +424,26 @@ class Transaction(Protocol):
     def holdings(self) -> Holdings:
         """Who holds what, for the board."""
 
+    @property
+    def storage_uses(self) -> StorageUses:
+        """What folders hold."""
+
+    @property
+    def events(self) -> Events:
+        """The audit chain."""
+
+    @property
+    def chains(self) -> Chains:
+        """Both chains as they were found."""
+
+    @property
+    def requests(self) -> Requests:
+        """Requests for more budget."""
+
+    @property
+    def mails(self) -> Mails:
+        """The outbox."""
+
 
 class Database(Protocol):
     """Labwerk's database; raises DatabaseError with what to do."""
@@ -270,3 +453,6 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """A consistent view; nothing is kept."""
+
+    def checkpoint(self) -> None:
+        """Do what commits would else have to do from time to time; now and then, in between."""

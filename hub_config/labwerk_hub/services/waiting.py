@@ -19,6 +19,7 @@ from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.waiting import Ticket, TicketState, Turn
+from labwerk_hub.services import holds
 from labwerk_hub.services.pool import pool_of
 from labwerk_hub.services.tables import PlaceInLine, Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -51,15 +52,25 @@ def take(
     person: Person,
     request: Request,
     language: str,
+    *,
+    over_use: bool = False,
 ) -> Ticket:
-    """A place in line for ``request``; the one the person has, if it is for the same."""
+    """A place in line for ``request``; the one the person has, if it is for the same.
+
+    With ``over_use`` the budget has nothing to pay with: everybody else comes first.
+    """
     now_ms = to_ms(workbench.clock())
     known = tx.tickets.open_of(person.name)
     if known is not None:
-        if (known.flavour, known.image) == (request.flavour, request.image):
+        if (known.flavour, known.image, known.payer) == (
+            request.flavour,
+            request.image,
+            request.payer,
+        ):
             return known
         tx.tickets.set_ended(known.id, TicketState.LEFT, now_ms)
     ticket = _ticket(person, request.flavour, request.image, language, now_ms)
+    ticket = replace(ticket, payer=request.payer, over_use=over_use)
     pool = pool_of(workbench, tx, inventory, person, joining=ticket, expect=True)
     turn = _turn_of(pool, ticket)
     ticket = replace(ticket, first_expected_ms=turn.expected_ms)
@@ -81,7 +92,7 @@ def collect(
     wanted = (ticket.flavour, ticket.image) == (request.flavour, request.image)
     offered = wanted and _is_offered(workbench.catalogue, ticket)
     if lease is None or lease.state is not LeaseState.INTENDED or not offered:
-        give_up(tx, ticket, TicketState.LEFT, now_ms)
+        give_up(workbench, tx, ticket, TicketState.LEFT)
         return None
     tx.leases.set_intended(lease.session, now_ms)
     tx.tickets.set_ended(ticket.id, TicketState.STARTED, now_ms)
@@ -109,7 +120,7 @@ def leave(workbench: Workbench, person: str) -> None:
     with workbench.database.writing() as tx:
         ticket = tx.tickets.open_of(person)
         if ticket is not None:
-            give_up(tx, ticket, TicketState.LEFT, to_ms(workbench.clock()))
+            give_up(workbench, tx, ticket, TicketState.LEFT)
 
 
 def view_of(workbench: Workbench, person: str) -> WaitingView | None:
@@ -166,16 +177,18 @@ def with_expectations(
     )
 
 
-def give_up(tx: Transaction, ticket: Ticket, state: TicketState, now_ms: int) -> None:
+def give_up(workbench: Workbench, tx: Transaction, ticket: Ticket, state: TicketState) -> None:
     """End a ticket, and the lease that was kept for it if nothing was started on it."""
-    tx.tickets.set_ended(ticket.id, state, now_ms)
-    free(tx, ticket, now_ms)
+    tx.tickets.set_ended(ticket.id, state, to_ms(workbench.clock()))
+    free(workbench, tx, ticket)
 
 
-def free(tx: Transaction, ticket: Ticket, now_ms: int) -> None:
+def free(workbench: Workbench, tx: Transaction, ticket: Ticket) -> None:
     """Give back what is kept for a ticket, if nothing was started on it."""
+    now_ms = to_ms(workbench.clock())
     lease = tx.leases.get(ticket.session) if ticket.session else None
     if lease is not None and lease.state is LeaseState.INTENDED:
+        holds.release(workbench, tx, lease)
         tx.leases.set_ended(lease.session, now_ms, EndReason.EXPIRED)
         tx.leases.give_back(lease.session)
 

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from labwerk_hub.domain.catalogue import Catalogue
 from labwerk_hub.domain.container import Limits
-from labwerk_hub.domain.ledger import period_end, period_of
-from labwerk_hub.domain.metering import Calendar
+from labwerk_hub.domain.events import Retention
+from labwerk_hub.domain.quotas import Quotas
 from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services.ports import Engine, Gpus, Storage
 from labwerk_hub.services.tables import Database
 
@@ -31,6 +32,23 @@ class WaitingPolicy:
 
 
 @dataclass(frozen=True)
+class MailPolicy:
+    """Whether people are written to, where links lead, and for how long sending is tried."""
+
+    enabled: bool = False
+    public_url: str = ""
+    give_up_seconds: int = 72 * 3600
+
+
+@dataclass(frozen=True)
+class StatementPolicy:
+    """Who hands statements out, and what the site is called in usage records."""
+
+    issuer: Localized = Localized.same("Labwerk")
+    site: str = "LABWERK"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Values of the settings that services go by."""
 
@@ -43,14 +61,13 @@ class Policy:
     rules: tuple[SessionRule, ...] = ()
     idle_warning_seconds: int = 600
     waiting: WaitingPolicy = WaitingPolicy()
-
-    @property
-    def calendar(self) -> Calendar:
-        """Budget periods: calendar months in the site's time zone."""
-        return Calendar(
-            period_of=lambda moment: period_of(moment, self.zone),
-            period_end=lambda moment: period_end(moment, self.zone),
-        )
+    #: How long a session goes on whose budget is used up, and one without budget once
+    #: somebody waits.
+    budget_grace_seconds: int = 600
+    mail: MailPolicy = MailPolicy()
+    quotas: Quotas = Quotas()
+    retention: Retention = Retention()
+    statements: StatementPolicy = StatementPolicy()
 
 
 class Recent:
@@ -69,6 +86,18 @@ class Recent:
             return known[1]
 
 
+@dataclass
+class Opened:
+    """Which budgets' periods were seen opened, and what was left of earlier ones taken over.
+
+    Keys are a budget's id and a period's name. What is forgotten is only looked up again.
+    """
+
+    periods: set[tuple[str, str]] = field(default_factory=set)
+    carried: set[tuple[str, str]] = field(default_factory=set)
+    lock: Lock = field(default_factory=Lock)
+
+
 @dataclass(frozen=True)
 class Workbench:
     """Everything services work with; made once in ``bootstrap``."""
@@ -81,6 +110,7 @@ class Workbench:
     storage: Storage
     clock: Callable[[], datetime]
     recent: Recent = field(default_factory=Recent)
+    opened: Opened = field(default_factory=Opened)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Workbench:
         """Itself: JupyterHub's configuration copies what it holds, and there is one bench."""

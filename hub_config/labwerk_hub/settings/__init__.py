@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from labwerk_hub.errors import SettingsError
+from labwerk_hub.settings.budgets import BudgetPolicy, TermSettings
 from labwerk_hub.settings.database import DatabaseSettings
 from labwerk_hub.settings.datasets import DatasetSettings
 from labwerk_hub.settings.kinds import Language, Model
@@ -20,6 +21,7 @@ from labwerk_hub.settings.machine import (
     SessionSettings,
     WaitingSettings,
 )
+from labwerk_hub.settings.mail import MailSettings
 from labwerk_hub.settings.people import (
     CourseSettings,
     DemoPersonSettings,
@@ -34,9 +36,13 @@ from labwerk_hub.settings.pool import (
     PoolSettings,
     SessionRuleSettings,
 )
+from labwerk_hub.settings.retention import RetentionSettings
+from labwerk_hub.settings.statements import StatementSettings
+from labwerk_hub.settings.storage import StorageSettings
 from labwerk_hub.settings_checks import problems_across, sentence
 
 __all__ = [
+    "CourseSettings",
     "DatabaseSettings",
     "DatasetSettings",
     "DemoPersonSettings",
@@ -45,6 +51,7 @@ __all__ = [
     "NetworkSettings",
     "PoolSettings",
     "Settings",
+    "StorageSettings",
     "load_settings",
 ]
 
@@ -62,8 +69,11 @@ class Settings(Model):
     network: NetworkSettings = NetworkSettings()
     sessions: SessionSettings = SessionSettings()
     images: ImageSettings = ImageSettings()
+    storage: StorageSettings = StorageSettings()
     sign_in: SignInSettings
     institutions: Annotated[tuple[InstitutionSettings, ...], Field(min_length=1)]
+    terms: tuple[TermSettings, ...] = ()
+    budgets: BudgetPolicy = BudgetPolicy()
     projects: tuple[ProjectSettings, ...] = ()
     courses: tuple[CourseSettings, ...] = ()
     pool: PoolSettings = PoolSettings()
@@ -71,6 +81,9 @@ class Settings(Model):
     flavours: Annotated[tuple[FlavourSettings, ...], Field(min_length=1)]
     session_rules: tuple[SessionRuleSettings, ...] = ()
     waiting: WaitingSettings = WaitingSettings()
+    mail: MailSettings = MailSettings()
+    retention: RetentionSettings = RetentionSettings()
+    statements: StatementSettings = StatementSettings()
     datasets: tuple[DatasetSettings, ...] = ()
     demo: DemoSettings = DemoSettings()
 

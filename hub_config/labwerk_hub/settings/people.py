@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from labwerk_hub.domain.claims import ClaimMapping
 from labwerk_hub.domain.people import Role
+from labwerk_hub.settings.budgets import BudgetRules
 from labwerk_hub.settings.kinds import Hours, Model, Name, Title
+from labwerk_hub.settings.storage import Gib
 
 
 class ClaimSettings(Model):
@@ -47,26 +49,31 @@ class SignInSettings(Model):
         return ClaimMapping(**self.claims.model_dump(), role_names=self.roles)
 
 
-class InstitutionSettings(Model):
-    """A university, institute or firm, with its budget for a calendar month."""
+class InstitutionSettings(BudgetRules):
+    """A university, institute or firm, with its budget."""
 
     name: Name
     title: Title
     domains: Annotated[tuple[str, ...], Field(min_length=1)]
     gpu_hours: Hours
-    person_gpu_hours: Hours
 
 
-class ProjectSettings(Model):
-    """People of one or several institutions with a shared folder."""
+class ProjectSettings(BudgetRules):
+    """People of one or several institutions with a shared folder, and perhaps a budget."""
 
     name: Name
     title: Title
     group: str
+    #: The provider's group of those who decide about shares.
+    leads: str = ""
+    #: The institution that the budget is given from.
+    institution: Name | None = None
+    #: Another quota of the folder than storage.project_gib.
+    disk_gib: Gib | None = None
 
 
-class CourseSettings(Model):
-    """A course: instructors, roster and dates."""
+class CourseSettings(BudgetRules):
+    """A course: instructors, roster and dates; its budget is for those dates if not otherwise."""
 
     name: Name
     title: Title
@@ -75,6 +82,7 @@ class CourseSettings(Model):
     roster: str
     first_day: date
     last_day: date
+    period: Literal["month", "term", "dates"] = "dates"
 
 
 class DemoPersonSettings(Model):

@@ -20,16 +20,27 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Program
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from labwerk_hub.adapters.sql.activities import SqlActivities, SqlOutcomes
+from labwerk_hub.adapters.sql.allotments import SqlAllotments
+from labwerk_hub.adapters.sql.chains import SqlChains
+from labwerk_hub.adapters.sql.events import SqlEvents
 from labwerk_hub.adapters.sql.holdings import SqlHoldings
 from labwerk_hub.adapters.sql.leases import SqlLeases
 from labwerk_hub.adapters.sql.ledger import SqlLedger
+from labwerk_hub.adapters.sql.mails import SqlMails
 from labwerk_hub.adapters.sql.people import SqlPeople
+from labwerk_hub.adapters.sql.requests import SqlRequests
 from labwerk_hub.adapters.sql.reservations import SqlReservations
+from labwerk_hub.adapters.sql.statements import SqlStatements
+from labwerk_hub.adapters.sql.storage_uses import SqlStorageUses
 from labwerk_hub.adapters.sql.tickets import SqlTickets
+from labwerk_hub.adapters.sql.usage import SqlUsage
 from labwerk_hub.errors import DatabaseError
 
 #: Milliseconds a writer waits for another before it gives up.
 _BUSY_TIMEOUT_MS = 15_000
+#: Pages (64 MiB) after which a commit moves them into SQLite's file itself. That costs it
+#: further fsyncs, so the hub service does it in between, long before; see `checkpoint`.
+_AUTOCHECKPOINT_PAGES = 16_384
 #: Seconds a server may take to accept a connection.
 _CONNECT_TIMEOUT_S = 10
 #: What PostgreSQL says of tables and columns that are not there, as SQLSTATEs.
@@ -59,6 +70,21 @@ class SqlTransaction:
         return SqlLedger(self.connection)
 
     @cached_property
+    def usage(self) -> SqlUsage:
+        """What was used."""
+        return SqlUsage(self.connection)
+
+    @cached_property
+    def statements(self) -> SqlStatements:
+        """The ledger as of the end of a month."""
+        return SqlStatements(self.connection)
+
+    @cached_property
+    def allotments(self) -> SqlAllotments:
+        """Decisions about budgets."""
+        return SqlAllotments(self.connection)
+
+    @cached_property
     def tickets(self) -> SqlTickets:
         """The waiting list."""
         return SqlTickets(self.connection)
@@ -82,6 +108,31 @@ class SqlTransaction:
     def holdings(self) -> SqlHoldings:
         """Who holds what, for the board."""
         return SqlHoldings(self.connection)
+
+    @cached_property
+    def storage_uses(self) -> SqlStorageUses:
+        """What folders hold."""
+        return SqlStorageUses(self.connection)
+
+    @cached_property
+    def events(self) -> SqlEvents:
+        """The audit chain."""
+        return SqlEvents(self.connection)
+
+    @cached_property
+    def chains(self) -> SqlChains:
+        """Both chains as they were found."""
+        return SqlChains(self.connection)
+
+    @cached_property
+    def requests(self) -> SqlRequests:
+        """Requests for more budget."""
+        return SqlRequests(self.connection)
+
+    @cached_property
+    def mails(self) -> SqlMails:
+        """The outbox."""
+        return SqlMails(self.connection)
 
 
 class SqlDatabase:
@@ -117,6 +168,25 @@ class SqlDatabase:
                 yield SqlTransaction(connection, self._first_uid)
             finally:
                 transaction.rollback()
+
+    def checkpoint(self) -> None:
+        """Move what was committed into SQLite's file; nothing where a server does it by itself.
+
+        A commit appends to the write-ahead log and costs one fsync. Moving pages costs more,
+        and so does the first commit after all of them were moved, since the log then begins
+        anew with a head of its own: this call makes that commit, too, of nothing. A commit
+        of another process that comes just between the two pays for the head in its place.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._translated(), self._engine.connect() as connection:
+            # The driver's own: a transaction of SQLAlchemy's would keep pages from moving.
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            try:
+                _move_pages(driver)
+            except sqlite3.Error as error:
+                raise DatabaseError(f"{self._engine.url}: {error}; is the disk full?") from error
 
     def close(self) -> None:
         """Give back every connection."""
@@ -220,8 +290,18 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     cursor.execute("PRAGMA journal_mode=WAL")
     # A committed charge survives a power cut: one fsync per commit.
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_AUTOCHECKPOINT_PAGES}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _move_pages(connection: sqlite3.Connection) -> None:
+    _busy, logged, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    if 0 < logged == moved:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute("COMMIT")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -37,6 +37,8 @@ class SqlLeases:
                 intended_ms=lease.intended_ms,
                 ends_ms=lease.ends_ms,
                 longest_ms=lease.longest_ms,
+                payer=lease.payer,
+                over_use=lease.over_use,
             )
         )
         if slice_ is not None:
@@ -64,6 +66,10 @@ class SqlLeases:
         """A person's intended and live leases."""
         return self._list((leases.c.state != LeaseState.ENDED.value) & (leases.c.person == person))
 
+    def unended_paid_by(self, payer: str) -> list[Lease]:
+        """The intended and live leases that a budget pays for."""
+        return self._list((leases.c.state != LeaseState.ENDED.value) & (leases.c.payer == payer))
+
     def set_live(self, session: str, started_ms: int) -> None:
         """The engine runs the container since ``started_ms``."""
         self._set(
@@ -84,6 +90,10 @@ class SqlLeases:
     def set_intended(self, session: str, intended_ms: int) -> None:
         """What was kept for somebody is being started only now."""
         self._set(session, intended_ms=intended_ms)
+
+    def set_payer(self, session: str, payer: str, over_use: bool) -> None:
+        """Another budget pays from now on, or none."""
+        self._set(session, payer=payer, over_use=over_use)
 
     def set_stopping(self, session: str, reason: EndReason | None) -> None:
         """Its stop is asked for; the reason is kept for the end (None: not any more)."""
@@ -189,4 +199,6 @@ def _lease(row: Row[tuple[object, ...]]) -> Lease:
         end_reason=EndReason(row.end_reason) if row.end_reason else None,
         longest_ms=row.longest_ms,
         stopping=EndReason(row.stopping) if row.stopping else None,
+        payer=row.payer,
+        over_use=bool(row.over_use),
     )

@@ -1,14 +1,26 @@
-"""The append-only ledger."""
+"""The append-only ledger, and the balances that its entries add up to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from labwerk_hub.adapters.sql.tables import charges, entries
-from labwerk_hub.domain.ledger import Entry
-from labwerk_hub.domain.metering import Usage
+from labwerk_hub.adapters.sql.tables import balances, entries, postings
+from labwerk_hub.adapters.sql.upsert import add_to
+from labwerk_hub.adapters.sql.usage import add_usage
+from labwerk_hub.domain.budgets import Figures
+from labwerk_hub.domain.chain import GENESIS
+from labwerk_hub.domain.ledger import (
+    CARRIED,
+    FREE,
+    GIVEN,
+    GRANTED,
+    OVER,
+    Posting,
+    held,
+)
+from labwerk_hub.services.tables import Head
 
 
 class SqlLedger:
@@ -17,36 +29,110 @@ class SqlLedger:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def charge(self, usage: Usage, of_usage: Sequence[Entry]) -> None:
-        """A closed interval with its entries; once for each (session, start).
+    def post(self, posting: Posting) -> None:
+        """Book ``posting``, chained to the one before.
 
-        The primary key refuses a second charge of the same interval, which rolls the
-        transaction back; entries of nothing are not written.
+        Its key is booked once: the table refuses a second one, which rolls the transaction
+        back, as it does when more would be taken than is free or held.
         """
+        head = self.head()
+        number = head.number + 1
+        of = posting.charged
         self._connection.execute(
-            insert(charges).values(
-                session=usage.session,
-                interval_start_ms=usage.start_ms,
-                interval_end_ms=usage.end_ms,
-                ticks=usage.ticks,
+            insert(postings).values(
+                id=number,
+                kind=posting.kind.value,
+                key=posting.key,
+                made_ms=posting.made_ms,
+                made_by=posting.made_by,
+                session=posting.session,
+                start_ms=of.start_ms if of else None,
+                end_ms=of.end_ms if of else None,
+                idle_ms=of.idle_ms if of else None,
+                flavour=of.flavour if of else None,
+                institution=of.institution if of else None,
+                budget=of.budget if of else None,
+                person=of.person if of else None,
+                day=of.day if of else None,
+                hash=posting.linked(number, head.hash),
             )
         )
-        if usage.ticks:
-            lines = [
-                {
-                    "session": entry.session,
-                    "interval_start_ms": entry.interval_start_ms,
-                    "account": entry.account,
-                    "period": entry.period,
-                    "ticks": entry.ticks,
-                }
-                for entry in of_usage
-            ]
+        lines = [
+            {
+                "posting": number,
+                "line": line,
+                "budget": entry.budget,
+                "period": entry.period,
+                "account": entry.account,
+                "ticks": entry.ticks,
+            }
+            for line, entry in enumerate(posting.entries)
+        ]
+        if lines:
             self._connection.execute(insert(entries), lines)
+        # What is added comes first, so that what is moved within an account never dips.
+        for entry in sorted(posting.entries, key=lambda entry: -entry.ticks):
+            key = {"budget": entry.budget, "period": entry.period, "account": entry.account}
+            add_to(self._connection, balances, key, {"ticks": entry.ticks})
+        if of is not None:
+            add_usage(self._connection, posting, of)
+        if posting.session is not None:
+            self._drop_empty(posting.session)
 
-    def total(self, account: str, period: str) -> int:
-        """The sum of an account's entries in a period, in ticks."""
-        query = select(func.coalesce(func.sum(entries.c.ticks), 0)).where(
-            (entries.c.account == account) & (entries.c.period == period)
+    def has(self, key: str) -> bool:
+        """Whether a posting of this key is booked."""
+        query = select(postings.c.id).where(postings.c.key == key)
+        return self._connection.execute(query).first() is not None
+
+    def head(self) -> Head:
+        """The latest posting's number and hash."""
+        query = select(postings.c.id, postings.c.hash).order_by(postings.c.id.desc()).limit(1)
+        row = self._connection.execute(query).first()
+        return Head(0, GENESIS) if row is None else Head(int(row.id), row.hash)
+
+    def accounts(
+        self, budget: str, period: str, names: Collection[str] | None = None
+    ) -> dict[str, int]:
+        """The balances of a budget's accounts in a period, or of those that are named."""
+        of = (balances.c.budget == budget) & (balances.c.period == period)
+        if names is not None:
+            of &= balances.c.account.in_(names)
+        query = select(balances.c.account, balances.c.ticks).where(of)
+        return {account: int(ticks) for account, ticks in self._connection.execute(query)}
+
+    def figures(self, budget: str, period: str) -> Figures:
+        """What the ledger has of a budget in a period."""
+        found = self.accounts(budget, period)
+        return Figures(
+            granted=-found.get(GRANTED, 0),
+            carried=-found.get(CARRIED, 0),
+            given=found.get(GIVEN, 0),
+            used=sum(ticks for account, ticks in found.items() if account.startswith("used:")),
+            over=-found.get(OVER, 0),
+            held=sum(ticks for account, ticks in found.items() if account.startswith("held:")),
+            free=found.get(FREE, 0),
         )
-        return int(self._connection.scalar(query) or 0)
+
+    def held_for(self, session: str) -> dict[tuple[str, str], int]:
+        """What is held for a session, by budget and period."""
+        query = select(balances.c.budget, balances.c.period, balances.c.ticks).where(
+            balances.c.account == held(session)
+        )
+        return {
+            (budget, period): int(ticks)
+            for budget, period, ticks in self._connection.execute(query)
+        }
+
+    def periods_of(self, budget: str) -> list[str]:
+        """The periods in which anything was booked for a budget, in their names' order."""
+        query = (
+            select(balances.c.period)
+            .where((balances.c.budget == budget) & (balances.c.account == GRANTED))
+            .order_by(balances.c.period)
+        )
+        return list(self._connection.scalars(query))
+
+    def _drop_empty(self, session: str) -> None:
+        """Sessions are many; what nothing is held for any more need not be kept."""
+        empty = (balances.c.account == held(session)) & (balances.c.ticks == 0)
+        self._connection.execute(delete(balances).where(empty))

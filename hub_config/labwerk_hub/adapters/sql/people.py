@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import people
 from labwerk_hub.domain.admission import Request
@@ -28,6 +29,30 @@ class SqlPeople:
         found = self._connection.execute(select(people).where(people.c.name == name))
         return _person(found.first())
 
+    def by_pseudonym(self, pseudonym: str) -> Person | None:
+        """The person whom the ledger knows by this pseudonym; None once erased."""
+        found = self._connection.execute(select(people).where(people.c.pseudonym == pseudonym))
+        return _person(found.first())
+
+    def all(self) -> list[Person]:
+        """Everybody, in the order of their names."""
+        rows = self._connection.execute(select(people).order_by(people.c.name))
+        return [found for row in rows if (found := _person(row)) is not None]
+
+    def of_institution(self, institution: str) -> list[Person]:
+        """Everybody of an institution, in the order of their names."""
+        return self._list(people.c.institution == institution)
+
+    def with_group(self, group: str) -> list[Person]:
+        """Everybody in one of the provider's groups, in the order of their names."""
+        written = people.c.groups.contains(json.dumps(group), autoescape=True)
+        return [person for person in self._list(written) if group in person.groups]
+
+    def with_role(self, role: Role) -> list[Person]:
+        """Everybody with a role, in the order of their names."""
+        written = people.c.roles.contains(json.dumps(role.value), autoescape=True)
+        return [person for person in self._list(written) if role in person.roles]
+
     def names(self, institution: str) -> set[str]:
         """Every name ever given to a person of an institution."""
         prefix = people.c.name.startswith(f"{institution}--", autoescape=True)
@@ -37,10 +62,13 @@ class SqlPeople:
         """A new person, with the next free user id."""
         highest = self._connection.scalar(select(func.max(people.c.uid)))
         uid = self._first_uid if highest is None else max(highest + 1, self._first_uid)
-        person = Person.of(identity, name=name, uid=uid)
+        pseudonym = f"p-{secrets.token_hex(8)}"
+        person = Person.of(identity, name=name, uid=uid, pseudonym=pseudonym)
         account = {"issuer": identity.issuer, "subject": identity.subject}
         self._connection.execute(
-            insert(people).values(name=name, uid=uid, **account, **_claims(person))
+            insert(people).values(
+                name=name, uid=uid, pseudonym=pseudonym, **account, **_claims(person)
+            )
         )
         return person
 
@@ -53,19 +81,29 @@ class SqlPeople:
     def last_request(self, name: str) -> Request | None:
         """What the person chose last time."""
         row = self._connection.execute(
-            select(people.c.last_flavour, people.c.last_image).where(people.c.name == name)
+            select(people.c.last_flavour, people.c.last_image, people.c.last_payer).where(
+                people.c.name == name
+            )
         ).first()
         if row is None or row.last_flavour is None:
             return None
-        return Request(row.last_flavour, row.last_image)
+        return Request(row.last_flavour, row.last_image, payer=row.last_payer or "")
 
     def remember_request(self, name: str, request: Request) -> None:
         """Keep what the person chose."""
         self._connection.execute(
             update(people)
             .where(people.c.name == name)
-            .values(last_flavour=request.flavour, last_image=request.image)
+            .values(
+                last_flavour=request.flavour,
+                last_image=request.image,
+                last_payer=request.payer or None,
+            )
         )
+
+    def _list(self, condition: ColumnElement[bool]) -> list[Person]:
+        rows = self._connection.execute(select(people).where(condition).order_by(people.c.name))
+        return [found for row in rows if (found := _person(row)) is not None]
 
 
 def _claims(person: Person) -> dict[str, str | None]:
@@ -93,4 +131,5 @@ def _person(row: Row[tuple[object, ...]] | None) -> Person | None:
         roles=frozenset(Role(role) for role in json.loads(row.roles)),
         name=row.name,
         uid=row.uid,
+        pseudonym=row.pseudonym or "",
     )

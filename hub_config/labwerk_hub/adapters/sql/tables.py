@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     Float,
     ForeignKey,
@@ -18,6 +20,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 
 metadata = MetaData(
@@ -26,6 +30,7 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -46,8 +51,13 @@ people = Table(
     Column("roles", Text, nullable=False),
     Column("last_flavour", String(32)),
     Column("last_image", String(64)),
+    #: The budget that paid for the latest session.
+    Column("last_payer", String(64)),
+    #: Who it is in the ledger and in the audit chain.
+    Column("pseudonym", String(24)),
     UniqueConstraint("issuer", "subject"),
 )
+Index("uq_people_pseudonym", people.c.pseudonym, unique=True)
 
 leases = Table(
     "leases",
@@ -73,6 +83,9 @@ leases = Table(
     Column("stopping", String(16)),
     #: When somebody set out to destroy the ended session's instance.
     Column("giving_back_ms", BigInteger),
+    #: The budget that pays, and whether it has nothing to pay with.
+    Column("payer", String(64), nullable=False, server_default=""),
+    Column("over_use", Boolean, nullable=False, server_default=false()),
     Index("ix_leases_intended_ms", "intended_ms"),
 )
 
@@ -95,24 +108,103 @@ held_units = Table(
     Column("session", String(32), ForeignKey("leases.session"), nullable=False, index=True),
 )
 
-charges = Table(
-    "charges",
+#: What is booked at once, and adds up to zero. Each is chained to the one before.
+postings = Table(
+    "postings",
     metadata,
-    Column("session", String(32), ForeignKey("leases.session"), primary_key=True),
-    Column("interval_start_ms", BigInteger, primary_key=True),
-    Column("interval_end_ms", BigInteger, nullable=False),
-    Column("ticks", BigInteger, nullable=False),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    #: What it may be booked for once, such as one interval of a session.
+    Column("key", String(128), nullable=False, unique=True),
+    Column("made_ms", BigInteger, nullable=False),
+    #: A pseudonym, or what did it by itself.
+    Column("made_by", String(24), nullable=False),
+    Column("session", String(32), index=True),
+    Column("start_ms", BigInteger),
+    Column("end_ms", BigInteger),
+    Column("idle_ms", BigInteger),
+    Column("flavour", String(32)),
+    #: Who pays.
+    Column("institution", String(32)),
+    Column("budget", String(64)),
+    Column("person", String(24)),
+    #: The calendar's day of an interval, in the site's time zone.
+    Column("day", String(10)),
+    Column("hash", String(64), nullable=False),
+)
+#: The last charge of a day, and what was granted, are found among ever more postings.
+Index(
+    "ix_postings_day",
+    postings.c.day,
+    postings.c.id,
+    sqlite_where=postings.c.day.is_not(None),
+    postgresql_where=postings.c.day.is_not(None),
+)
+_GRANTS = "kind IN ('grant', 'carry')"
+Index(
+    "ix_postings_grants",
+    postings.c.id,
+    sqlite_where=text(_GRANTS),
+    postgresql_where=text(_GRANTS),
 )
 
 entries = Table(
     "entries",
     metadata,
-    Column("session", String(32), primary_key=True),
-    Column("interval_start_ms", BigInteger, primary_key=True),
-    Column("account", String(128), primary_key=True),
-    Column("period", String(16), nullable=False),
+    Column("posting", ForeignKey("postings.id"), primary_key=True),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("budget", String(64), nullable=False),
+    Column("period", String(32), nullable=False),
+    Column("account", String(64), nullable=False),
     Column("ticks", BigInteger, nullable=False),
-    Index("ix_entries_account_period", "account", "period"),
+)
+
+#: The sums of entries; whatever is free or held cannot fall below zero, whatever the code
+#: above does.
+balances = Table(
+    "balances",
+    metadata,
+    Column("budget", String(64), primary_key=True),
+    Column("period", String(32), primary_key=True),
+    Column("account", String(64), primary_key=True, index=True),
+    Column("ticks", BigInteger, nullable=False),
+    CheckConstraint(
+        "ticks >= 0 OR (account <> 'free' AND account NOT LIKE 'held:%')", name="not_overdrawn"
+    ),
+)
+
+#: What was used by day and by month (``span``), so that pages need not add up the ledger.
+usage_sums = Table(
+    "usage_sums",
+    metadata,
+    Column("span", String(10), primary_key=True),
+    Column("institution", String(32), primary_key=True),
+    Column("budget", String(64), primary_key=True),
+    Column("person", String(24), primary_key=True),
+    Column("flavour", String(32), primary_key=True),
+    Column("ticks", BigInteger, nullable=False),
+    Column("over_ticks", BigInteger, nullable=False),
+    Column("ms", BigInteger, nullable=False),
+    Column("idle_ms", BigInteger, nullable=False),
+    Column("sessions", BigInteger, nullable=False),
+    Index("ix_usage_sums_person_span", "person", "span"),
+    Index("ix_usage_sums_institution_span", "institution", "span"),
+    Index("ix_usage_sums_budget_span", "budget", "span"),
+)
+
+#: What was decided of a budget (``person`` is null), or of one person's share of it; for one
+#: period, or from then on. The latest counts.
+allotments = Table(
+    "allotments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("budget", String(64), nullable=False),
+    Column("person", String(24)),
+    Column("period", String(32)),
+    Column("ticks", BigInteger),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("made_by", String(24), nullable=False),
+    Index("ix_allotments_budget_person", "budget", "person"),
 )
 
 tickets = Table(
@@ -124,6 +216,8 @@ tickets = Table(
     Column("flavour", String(32), nullable=False),
     Column("image", String(64), nullable=False),
     Column("language", String(2), nullable=False),
+    Column("payer", String(64), nullable=False, server_default=""),
+    Column("over_use", Boolean, nullable=False, server_default=false()),
     Column("state", String(16), nullable=False),
     Column("taken_ms", BigInteger, nullable=False),
     Column("first_expected_ms", BigInteger),

@@ -28,6 +28,8 @@ class SqlTickets:
                 state=ticket.state.value,
                 taken_ms=ticket.taken_ms,
                 first_expected_ms=ticket.first_expected_ms,
+                payer=ticket.payer,
+                over_use=ticket.over_use,
             )
         )
 
@@ -117,4 +119,6 @@ def _ticket(row: Row[tuple[object, ...]]) -> Ticket:
         held_until_ms=row.held_until_ms,
         session=row.session,
         ended_ms=row.ended_ms,
+        payer=row.payer,
+        over_use=bool(row.over_use),
     )

@@ -1,0 +1,125 @@
+"""The ledger as of the end of a month, for statements."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import Connection, Select, bindparam, func, or_, select
+
+from labwerk_hub.adapters.sql.event_tables import events
+from labwerk_hub.adapters.sql.tables import balances, entries, postings, usage_sums
+from labwerk_hub.domain.budgets import BudgetKind, budget_id
+from labwerk_hub.domain.chain import GENESIS
+from labwerk_hub.domain.ledger import CARRIED, GIVEN, GRANTED, PostingKind
+from labwerk_hub.domain.statement import Grant, Heads, Month
+
+_MONTH = len("2026-11")
+#: Beside the accounts: what no posting granted, and how many entries count.
+_BEFORE, _IN_TIME = "before", "in time"
+#: As the index of them has it: what is bound to a statement later would not use it.
+_GRANTS = postings.c.kind.in_(
+    bindparam(
+        "kinds",
+        [PostingKind.GRANT.value, PostingKind.CARRY.value],
+        expanding=True,
+        literal_execute=True,
+    )
+)
+
+
+class SqlStatements:
+    """The Statements port within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def heads(self, month: Month, end_ms: int) -> Heads:
+        """The last charge of a month's days, and the last event before its end."""
+        posting, posting_hash = self._last_posting(month)
+        event, event_hash = self._last(
+            select(events.c.id, events.c.hash)
+            .where(events.c.at_ms < end_ms)
+            .order_by(events.c.at_ms.desc(), events.c.id.desc())
+        )
+        return Heads(posting, posting_hash, event, event_hash)
+
+    def grants(self, institution: str, posting: int, end_ms: int) -> list[Grant]:
+        """What came to an institution's budgets and those given from it, by budget and period."""
+        in_time = or_(postings.c.id <= posting, postings.c.made_ms < end_ms)
+        query = (
+            select(entries, in_time.label("in_time"))
+            .join_from(postings, entries, entries.c.posting == postings.c.id)
+            .where(_GRANTS & entries.c.account.in_([GRANTED, CARRIED, GIVEN]))
+        )
+        rows = self._connection.execute(query).all()
+        own = budget_id(BudgetKind.INSTITUTION, institution)
+        # Whatever is granted along with what the institution gives is granted by it.
+        giving = {row.posting for row in rows if row.budget == own and row.account == GIVEN}
+        theirs = {own, *(row.budget for row in rows if row.posting in giving)}
+        sums = defaultdict(Counter[str], self._granted_before_there_were_grants(theirs))
+        for row in rows:
+            if row.account == GRANTED:
+                sums[row.budget, row.period][_BEFORE] -= row.ticks
+            # What is carried on to the next period leaves this one only after it has ended.
+            if row.in_time and row.budget in theirs and (row.account != CARRIED or row.ticks < 0):
+                sums[row.budget, row.period][row.account] += row.ticks
+                sums[row.budget, row.period][_IN_TIME] += 1
+        return [
+            Grant(budget, period, of[_BEFORE] - of[GRANTED], -of[CARRIED], of[GIVEN])
+            for (budget, period), of in sorted(sums.items())
+            if of[_IN_TIME] or of[_BEFORE]
+        ]
+
+    def institutions(self) -> list[str]:
+        """Everybody who ever paid."""
+        found: list[str] = []
+        following = select(func.min(usage_sums.c.institution))
+        # From one to the next by the index, however much each has used.
+        while (institution := self._connection.scalar(following)) is not None:
+            found.append(institution)
+            following = following.where(usage_sums.c.institution > institution)
+        return found
+
+    def months(self, institution: str) -> tuple[Month, Month] | None:
+        """The first and the last month that an institution paid for."""
+        spans = usage_sums.c.institution == institution
+        first = self._connection.scalar(select(func.min(usage_sums.c.span)).where(spans))
+        last = self._connection.scalar(select(func.max(usage_sums.c.span)).where(spans))
+        if first is None or last is None:
+            return None
+        return Month.parse(first[:_MONTH]), Month.parse(last[:_MONTH])
+
+    def _granted_before_there_were_grants(
+        self, budgets: Collection[str]
+    ) -> dict[tuple[str, str], Counter[str]]:
+        """All that ever was granted; what no posting granted, an earlier version charged."""
+        query = select(balances).where(balances.c.account == GRANTED)
+        return {
+            (row.budget, row.period): Counter({_BEFORE: -row.ticks})
+            for row in self._connection.execute(query)
+            if row.budget in budgets
+        }
+
+    def _last_posting(self, month: Month) -> tuple[int, str]:
+        """The latest of its days' postings: days may be charged later than days after them."""
+        day, latest = month.first_day, (0, GENESIS)
+        while day <= month.last_day:
+            latest = max(latest, self._last_of_day(day.isoformat()))
+            day += timedelta(days=1)
+        if latest[0]:
+            return latest
+        before = select(func.max(postings.c.day)).where(
+            postings.c.day < month.first_day.isoformat()
+        )
+        day_before = self._connection.scalar(before)
+        return latest if day_before is None else self._last_of_day(day_before)
+
+    def _last_of_day(self, day: str) -> tuple[int, str]:
+        query = select(postings.c.id, postings.c.hash).where(postings.c.day == day)
+        return self._last(query.order_by(postings.c.id.desc()))
+
+    def _last(self, query: Select[tuple[int, str]]) -> tuple[int, str]:
+        row = self._connection.execute(query.limit(1)).first()
+        return (0, GENESIS) if row is None else (int(row[0]), row[1])

@@ -1,0 +1,29 @@
+"""What statements need of the database besides what pages need, as a protocol."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from labwerk_hub.domain.statement import Grant, Heads, Month
+
+
+class Statements(Protocol):
+    """The ledger as of the end of a month."""
+
+    def heads(self, month: Month, end_ms: int) -> Heads:
+        """The last charge of a month's days, whoever paid, and the last event before its end.
+
+        In a month without a charge, the last charge before it.
+        """
+
+    def grants(self, institution: str, posting: int, end_ms: int) -> list[Grant]:
+        """What came to an institution's budgets and those given from it, by budget and period.
+
+        Counted is what was booked by the posting of this number, or before ``end_ms``.
+        """
+
+    def institutions(self) -> list[str]:
+        """Everybody who ever paid."""
+
+    def months(self, institution: str) -> tuple[Month, Month] | None:
+        """The first and the last month that an institution paid for; None for none."""
