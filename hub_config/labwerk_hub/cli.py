@@ -23,8 +23,10 @@ from labwerk_hub.commands.installed import (
     state_of,
     yes_option,
 )
+from labwerk_hub.commands.mail import mail
 from labwerk_hub.commands.pool import gpus, tickets
 from labwerk_hub.commands.reservations import reservations
+from labwerk_hub.commands.storage import storage
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.places import Places
@@ -42,7 +44,7 @@ def labwerk() -> None:
     """Labwerk: notebooks with slices of GPUs, run by the institutions themselves."""
 
 
-for command in (gpus, images, reservations, tickets):
+for command in (gpus, images, mail, reservations, storage, tickets):
     labwerk.add_command(command)
 
 

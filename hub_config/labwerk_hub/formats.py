@@ -37,6 +37,20 @@ def number(value: float | Decimal, language: str, decimals: int = 0) -> str:
     return format_decimal(value, pattern, locale=_locale(language))
 
 
+def size(count: int, language: str) -> str:
+    """So many bytes in the unit that suits: ``840 MiB``, ``2.5 GiB``.
+
+    The units are those of IEC 80000-13, and the same in every language.
+    """
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if abs(value) < 1024:
+            break
+        value, unit = value / 1024, larger
+    decimals = 0 if unit == "B" or abs(value) >= 100 else 1
+    return f"{number(value, language, decimals)}{_GAP}{unit}"
+
+
 def percent(share: float, language: str) -> str:
     """A share of one as whole per cent."""
     return format_percent(share, locale=_locale(language))

@@ -16,6 +16,7 @@ from labwerk_hub.adapters.storage import HelperStorage
 from labwerk_hub.bootstrap import catalogue
 from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.quotas import Folder, FolderKind, How
 from labwerk_hub.errors import StorageError
 from labwerk_hub.machine import mounts
 from labwerk_hub.machine.accounts import ensure_folders
@@ -38,7 +39,10 @@ ANNA = Person(
     roles=frozenset(),
     name="thr--anna-mueller",
     uid=200_000,
+    pseudonym="p-0123456789abcdef",
 )
+HOME = Folder(FolderKind.HOME, ANNA.name)
+ROTOR = Folder(FolderKind.PROJECT, "rotor")
 
 
 @pytest.fixture
@@ -94,6 +98,32 @@ def test_a_project_of_the_settings_has_a_folder_and_no_other_has(storage: Storag
     assert storage.prepare_project("rotor") == str(folder)
     with pytest.raises(StorageError, match="no project 'secret'"):
         storage.prepare_project("secret")
+
+
+def test_what_a_folder_holds_is_measured(storage: Storage) -> None:
+    home = Path(storage.prepare_home(ANNA))
+    storage.prepare_project("rotor")
+    assert storage.folders() == [HOME, ROTOR]
+    (before,) = storage.measure([HOME])
+    (home / "results").mkdir()
+    (home / "results" / "run.bin").write_bytes(os.urandom(3 * 2**20))
+    (after,) = storage.measure([HOME])
+    assert before.used_bytes is not None
+    assert after.used_bytes is not None
+    assert 3 * 2**20 <= after.used_bytes - before.used_bytes < 3 * 2**20 + 65536
+    assert after.how is How.MEASURED
+
+
+def test_a_folder_that_is_gone_is_left_out_of_a_measurement(storage: Storage) -> None:
+    storage.prepare_project("rotor")
+    assert [use.folder for use in storage.measure([HOME, ROTOR])] == [ROTOR]
+
+
+def test_without_a_file_system_that_has_them_there_are_no_snapshots(storage: Storage) -> None:
+    storage.prepare_home(ANNA)
+    assert storage.snapshots_folder(ANNA.name) is None
+    with pytest.raises(StorageError, match="snapshots"):
+        storage.take_snapshot(ANNA.name, "2026-11-28T120000Z")
 
 
 def test_a_session_sees_just_its_datasets_with_their_files(

@@ -18,6 +18,7 @@ from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.domain.container import LABEL_INSTANCE, LABEL_PERSON, LABEL_SESSION, LABEL_SLICE
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.quotas import DiskUse, Folder, FolderKind, How
 from labwerk_hub.errors import EngineUnreachableError, StorageError
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 
@@ -164,7 +165,8 @@ class FolderStorage:
     """The Storage port over plain folders below ``top``; datasets are links, not mounts.
 
     It knows ``projects`` and ``datasets`` as the root helper knows those of the settings.
-    A call named in ``failing`` raises StorageError.
+    A call named in ``failing`` raises StorageError; ``used``, ``limits`` and ``how`` are what
+    a measurement says, and with ``has_snapshots`` snapshots are copies.
     """
 
     def __init__(
@@ -174,6 +176,10 @@ class FolderStorage:
         self._projects = frozenset(projects)
         self._known = frozenset((d.institution, d.name, d.version) for d in datasets)
         self.failing: set[str] = set()
+        self.how = How.MEASURED
+        self.used: dict[Folder, int | None] = {}
+        self.limits: dict[Folder, int] = {}
+        self.has_snapshots = False
 
     def prepare_home(self, person: Person) -> str:
         """The person's home, made; its path."""
@@ -207,6 +213,58 @@ class FolderStorage:
         """Remove what open_data made; nothing if it is gone."""
         self._may("close_data")
         shutil.rmtree(self._top / "data" / session, ignore_errors=True)
+
+    def folders(self) -> list[Folder]:
+        """The homes and projects that there are."""
+        self._may("folders")
+        tops = {FolderKind.HOME: "homes", FolderKind.PROJECT: "projects"}
+        return [
+            Folder(kind, entry.name)
+            for kind, top in tops.items()
+            for entry in sorted((self._top / top).glob("*"))
+        ]
+
+    def measure(self, folders: Sequence[Folder]) -> list[DiskUse]:
+        """What a test says that each holds, else what its files take up."""
+        self._may("measure")
+        return [
+            DiskUse(
+                folder,
+                self.how,
+                self.used[folder] if folder in self.used else self._walk(folder),
+                self.limits.get(folder),
+                self._snapshots(folder),
+            )
+            for folder in folders
+            if folder in self.folders()
+        ]
+
+    def snapshots_folder(self, person: str) -> str | None:
+        """The folder of a home's snapshots, where the test has any."""
+        self._may("snapshots_folder")
+        return self._folder("snapshots", person) if self.has_snapshots else None
+
+    def take_snapshot(self, person: str, name: str) -> bool:
+        """A copy."""
+        self._may("take_snapshot")
+        if not self.has_snapshots:
+            raise StorageError("There are no snapshots (simulated).")
+        shutil.copytree(self._top / "homes" / person, self._top / "snapshots" / person / name)
+        return True
+
+    def drop_snapshot(self, person: str, name: str) -> None:
+        """Remove the copy."""
+        self._may("drop_snapshot")
+        shutil.rmtree(self._top / "snapshots" / person / name, ignore_errors=True)
+
+    def _snapshots(self, folder: Folder) -> tuple[str, ...] | None:
+        if not self.has_snapshots or folder.kind is not FolderKind.HOME:
+            return None
+        return tuple(sorted(e.name for e in (self._top / "snapshots" / folder.name).glob("*")))
+
+    def _walk(self, folder: Folder) -> int:
+        top = self._top / f"{folder.kind.value}s" / folder.name
+        return sum(path.lstat().st_blocks * 512 for path in (top, *top.rglob("*")))
 
     def _folder(self, kind: str, name: str) -> str:
         folder = self._top / kind / name

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.domain.quotas import DiskUse, Folder
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.ports import SliceUse
 
@@ -22,8 +23,8 @@ class HelperCall(BaseModel):
 class Answer(BaseModel):
     """What the helper answers, or in ``problem`` a sentence that says what went wrong.
 
-    ``path`` is a folder's, ``device`` the engine's device of a slice; ``code`` is the
-    problem's, where the kind of problem matters.
+    ``path`` is a folder's, ``device`` the engine's device of a slice; ``done`` says whether
+    there was anything to do; ``code`` is the problem's, where the kind of problem matters.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +35,9 @@ class Answer(BaseModel):
     device: str | None = None
     gpus: Inventory | None = None
     use: SliceUse | None = None
+    folders: tuple[Folder, ...] = ()
+    disk: tuple[DiskUse, ...] = ()
+    done: bool = True
 
 
 def ask(where: Path, call: HelperCall, timeout_s: float, gone: type[LabwerkError]) -> Answer:

@@ -16,8 +16,10 @@ from labwerk_hub.api import metrics, session
 from labwerk_hub.api.auth import HubAuth, MissingScopeError, PersonName, UnauthorizedError
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.line import Line
+from labwerk_hub.api.mail_loop import MailLoop
 from labwerk_hub.api.metering import Metering
 from labwerk_hub.api.problems import PROBLEMS, Problem
+from labwerk_hub.api.storage_loop import StorageLoop
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import overview
 from labwerk_hub.services.offers import RefusedError
@@ -56,12 +58,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     hub = Hub(hub_api, token)
     metering = Metering(workbench, hub, settings.sessions.metering_period)
     line = Line(workbench, hub)
+    disk = StorageLoop(workbench)
+    mail = MailLoop(workbench, bootstrap.mail_server(settings))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         metering.start()
         line.start()
+        disk.start()
+        mail.start()
         yield
+        await run_in_threadpool(disk.stop)
+        await run_in_threadpool(mail.stop)
         await run_in_threadpool(line.stop)
         await run_in_threadpool(metering.stop)
 

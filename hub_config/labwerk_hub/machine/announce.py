@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from labwerk_hub.machine import environment, packages
+from labwerk_hub.machine import environment, filesystems, packages
 from labwerk_hub.machine.errors import DiskFullError
 from labwerk_hub.machine.places import Places
 
@@ -40,7 +40,7 @@ class Ahead:
         return bool(self.packages or self.user or self.environment)
 
 
-def look_ahead(places: Places, checkout: Path, user: str) -> Ahead:
+def look_ahead(places: Places, checkout: Path, user: str, backing: str = "auto") -> Ahead:
     """See what is missing, changing nothing."""
     current = environment.is_current(places, checkout)
     wanted: list[str] = []
@@ -50,6 +50,8 @@ def look_ahead(places: Places, checkout: Path, user: str) -> Ahead:
         wanted += ["docker.io", "iptables"]
     if shutil.which("iptables") is None and "iptables" not in wanted:
         wanted.append("iptables")
+    if filesystems.needs_btrfs_tools(backing, places.state):
+        wanted.append("btrfs-progs")
     if not places.images.exists():
         wanted += IMAGE_PACKAGES
     return Ahead(

@@ -36,14 +36,16 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   gpus [--json]         show every GPU: what is free, in use, reserved or broken
   gpus plan             say what a layout of a GPU would give; changes nothing
   images list|build|bundle|load|prune|digest|bom|audit|new|lock
+  mail test|list        try the mail server; show what waits to be sent
   tickets [--json]      show who waits
   reservations add|list|cancel
+  storage list|measure|snapshot
   reset [--yes]         remove everything that `up` made
 """
 #: Those that change nothing, and serve before anything is installed, too.
 _LOOKING = ("check", "gpus")
 #: Those of several parts: each has options of its own to explain.
-_WITH_PARTS = ("gpus", "images", "tickets", "reservations")
+_WITH_PARTS = ("gpus", "images", "mail", "tickets", "reservations", "storage")
 COMMANDS = ("up", "down", "restart", "status", "logs", "check", *_WITH_PARTS, "reset")
 #: What a state directory may hold; anything else is not ours to touch.
 _KNOWN = frozenset(
@@ -51,6 +53,7 @@ _KNOWN = frozenset(
         *("cache", "data", "datasets", "env", "envs", "homes", "hub.sqlite", "images.json"),
         *("jupyterhub_config.py", "labwerk.sqlite", "lock", "logs", "lost+found", "made.json"),
         *("node", "notebooks", "origin.json", "projects", "run", "secrets", "settings.toml"),
+        *("snapshots", "volume", "volume.btrfs"),
     ]
 )
 
@@ -62,6 +65,7 @@ class Wanted:
     state: Path
     user: str
     bridge: str
+    backing: str
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -123,6 +127,7 @@ def _wanted(file: Path) -> Wanted:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"{file}: is not valid TOML: {error}."]) from None
     machine, network = _table(file, raw, "machine"), _table(file, raw, "network")
+    storage = _table(file, raw, "storage")
     state = machine.get("state", "/var/lib/labwerk")
     if not isinstance(state, str) or not Path(state).is_absolute():
         raise SettingsError(
@@ -132,6 +137,7 @@ def _wanted(file: Path) -> Wanted:
         state=Path(state),
         user=str(machine.get("user", "labwerk")),
         bridge=str(network.get("bridge", "labwerk")),
+        backing=str(storage.get("backing", "auto")),
     )
 
 
@@ -149,7 +155,7 @@ def _up(wanted: Wanted, places: Places, arguments: list[str]) -> NoReturn:
             "run it with sudo."
         )
     _refuse_foreign(places)
-    ahead = announce.look_ahead(places, _CHECKOUT, wanted.user)
+    ahead = announce.look_ahead(places, _CHECKOUT, wanted.user, wanted.backing)
     print(announce.announcement(ahead, places, wanted.bridge) + "\n", flush=True)
     room = announce.FIRST_MIB if ahead.first else announce.LATER_MIB
     announce.require_room(places.state, room, "Labwerk's own folder")
@@ -214,7 +220,11 @@ def _nothing_there(command: str, wanted: Wanted, *, as_json: bool, yes: bool) ->
 def _remove_beginnings(places: Places, *, ask: bool) -> NoReturn:
     """Remove what an `up` left that did not even come to an environment: files only."""
     _refuse_foreign(places)
-    if (places.state / "labwerk.sqlite").exists() or any(places.homes.glob("*")):
+    if (
+        (places.state / "labwerk.sqlite").exists()
+        or places.volume_file.exists()
+        or (any(places.homes.glob("*")))
+    ):
         # Sessions may still run in these homes: only the whole of `reset` ends them first.
         sys.exit(f"{places.state} holds people's files; run `up` once, then `reset`.")
     if ask and input(f"Remove {places.state}? [y/N] ").strip().lower() != "y":

@@ -19,6 +19,7 @@ from labwerk_hub.machine.errors import MachineError, NotRootError, PortTakenErro
 from labwerk_hub.machine.network import route_over
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import INSTANCE_VARIABLE
+from labwerk_hub.machine.volume import volume_problems
 from labwerk_hub.settings import NetworkSettings, Settings
 
 #: How many user ids from machine.first_uid on must be nobody's.
@@ -49,6 +50,7 @@ def machine_problems(settings: Settings, places: Places) -> Iterator[LabwerkErro
             f"network.subnet = {settings.network.subnet!r} overlaps with {overlap}, which this "
             "machine uses already; choose other addresses."
         )
+    yield from volume_problems(settings.storage, places)
     if (issuer := _issuer_problem(settings)) is not None:
         yield issuer
     if (database := _database_problem(settings)) is not None:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import docker.errors
 
 from labwerk_hub.errors import EngineUnreachableError, StorageError
-from labwerk_hub.machine import engine, firewall, helper, mounts, network
+from labwerk_hub.machine import engine, firewall, helper, mounts, network, volume
 from labwerk_hub.machine.errors import CommandError, MachineError
+from labwerk_hub.machine.helper_storage import remove_snapshots
 from labwerk_hub.machine.images.engine_build import LABEL_LAYER, remove_left_overs
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
@@ -46,6 +47,7 @@ def take_down(
         supervisor.stop(log)
     if unreachable is None:
         mounts.unmount_all(places.data)  # else sessions that run on would lose their data
+        volume.leave_volume(places)
     if not keep_engine and (stopped := engine.stop_started_engine(places, log)):
         said.append(stopped)
     if unreachable is not None and _engine_answers(host):
@@ -145,6 +147,8 @@ def remove_state(places: Places) -> None:
     """Remove the state directory, or what is in it where it is a mount of its own."""
     mounts.unmount_all(places.data)
     mounts.unmount_all(places.run)
+    remove_snapshots(places)
+    volume.leave_volume(places)
     if mounted := [point for point in mounts.mount_points(places.state) if point != places.state]:
         raise MachineError(f"{mounted[0]} is still mounted; unmount it, then `reset` again.")
     if places.state in mounts.mount_points(places.state):

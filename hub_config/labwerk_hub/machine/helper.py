@@ -25,21 +25,24 @@ from labwerk_hub.adapters.helper_socket import Answer
 from labwerk_hub.adapters.storage import (
     CloseData,
     DatasetName,
+    KeepingCall,
     OpenData,
     PrepareHome,
     PrepareProject,
     StorageCall,
 )
+from labwerk_hub.domain.quotas import Folder, FolderKind
 from labwerk_hub.errors import LabwerkError, StorageError
 from labwerk_hub.machine import firewall, mounts
 from labwerk_hub.machine.accounts import account
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.helper_gpus import GpuKeeper
+from labwerk_hub.machine.helper_storage import StorageKeeper
 from labwerk_hub.machine.log import Log
 from labwerk_hub.machine.places import Places
 from labwerk_hub.settings import DatasetSettings, Settings
 
-Call = StorageCall | GpuCall
+Call = StorageCall | KeepingCall | GpuCall
 CALL: TypeAdapter[Call] = TypeAdapter(Annotated[Call, Field(discriminator="call")])
 _LONGEST_LINE = 65536
 #: Seconds between two looks at the firewall rules.
@@ -61,13 +64,15 @@ class Helper:
         self._places = Places(settings.machine.state)
         self._one_at_a_time = threading.Lock()
         self._gpus = GpuKeeper(settings.pool)
+        self._disk = StorageKeeper(settings)
 
     def keep_gpus(self) -> None:
         """Look after the driver's GPUs until the helper ends; for a thread."""
         self._gpus.keep()
 
     def prepare(self) -> None:
-        """Make the shared mount of session data and the stage for read-only mounts."""
+        """Mount what homes are kept in, session data's shared mount, and a stage for others."""
+        self._disk.prepare()
         mounts.ensure_shared(self._places.data)
         self._stage.mkdir(mode=0o700, exist_ok=True)
         mounts.unmount_all(self._stage)
@@ -83,6 +88,8 @@ class Helper:
         try:
             if isinstance(call, GpuCall):  # a driver that hangs must not hold up homes
                 return self._gpus.carry_out(call)
+            if isinstance(call, KeepingCall):  # nor must a folder that takes long to walk
+                return self._disk.carry_out(call)
             with self._one_at_a_time:
                 return Answer(path=self._do(call))
         except LabwerkError as error:
@@ -114,9 +121,10 @@ class Helper:
                     f"{home} does not belong to user id {call.uid}; see who made it."
                 )
             return home
+        self._disk.require_mounted()
         fresh = self._places.homes / f".{call.person}.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
+        self._disk.make(fresh, Folder(FolderKind.HOME, call.person))
         welcome = self._places.notebooks / call.language
         if welcome.is_dir():
             shutil.copytree(welcome, fresh, dirs_exist_ok=True)
@@ -131,9 +139,10 @@ class Helper:
             raise StorageError(f"There is no project {name!r} in the settings.")
         folder = self._places.projects / name
         if not folder.exists():
+            self._disk.require_mounted()
             fresh = self._places.projects / f".{name}.new"
             shutil.rmtree(fresh, ignore_errors=True)
-            fresh.mkdir()
+            self._disk.make(fresh, Folder(FolderKind.PROJECT, name))
             fresh.chmod(0o777)
             _open_to_members(fresh)
             fresh.replace(folder)

@@ -12,11 +12,13 @@ from labwerk_hub.errors import StorageError
 _READ_ONLY = "remount,bind,ro,nosuid,nodev,noexec"
 
 
-def _mount(*arguments: str | Path) -> None:
-    _command("mount", *arguments)
+def mount(*arguments: str | Path) -> None:
+    """Run `mount`. Raises StorageError."""
+    command("mount", *arguments)
 
 
-def _command(*words: str | Path) -> None:
+def command(*words: str | Path) -> None:
+    """Run a command. Raises StorageError with what it said last."""
     done = subprocess.run(
         words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
@@ -38,9 +40,9 @@ def mount_points(below: Path) -> list[Path]:
 def ensure_shared(folder: Path) -> None:
     """Make a folder a shared mount of its own, so that containers see later mounts below it."""
     if folder not in mount_points(folder):
-        _mount("--bind", folder, folder)
-        _mount("--make-private", folder)
-        _mount("--make-shared", folder)
+        mount("--bind", folder, folder)
+        mount("--make-private", folder)
+        mount("--make-shared", folder)
 
 
 def bind_read_only(source: Path, target: Path, stage: Path) -> None:
@@ -50,16 +52,16 @@ def bind_read_only(source: Path, target: Path, stage: Path) -> None:
     (outside of any shared mount), and shown in its final place when it is done.
     """
     kind = stage / ("folder" if source.is_dir() else "file")
-    _mount("--bind", source, kind)
+    mount("--bind", source, kind)
     try:
-        _mount("-o", _READ_ONLY, kind)
-        _mount("--bind", kind, target)
+        mount("-o", _READ_ONLY, kind)
+        mount("--bind", kind, target)
     finally:
-        _command("umount", kind)
+        command("umount", kind)
 
 
 def unmount_all(below: Path, *, keep_top: bool = False) -> None:
     """Unmount everything at and below a folder; what is in use goes when it is free."""
     for point in reversed(mount_points(below)):
         if not (keep_top and point == below):
-            _command("umount", "--lazy", point)
+            command("umount", "--lazy", point)

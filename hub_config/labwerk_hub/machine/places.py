@@ -132,6 +132,21 @@ class Places:
         return self.state / "projects"
 
     @property
+    def snapshots(self) -> Path:
+        """One folder per person, with the snapshots of their home."""
+        return self.state / "snapshots"
+
+    @property
+    def volume_file(self) -> Path:
+        """The file that homes and projects are kept in, where the settings want one."""
+        return self.state / "volume.btrfs"
+
+    @property
+    def volume(self) -> Path:
+        """Where that file is mounted."""
+        return self.state / "volume"
+
+    @property
     def data(self) -> Path:
         """One folder per session, into which its datasets are mounted."""
         return self.state / "data"

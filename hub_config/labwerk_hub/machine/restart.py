@@ -10,7 +10,8 @@ from labwerk_hub.machine.progress import Progress
 from labwerk_hub.machine.readiness import wait_until_ready
 from labwerk_hub.machine.record import Origin
 from labwerk_hub.machine.supervisor import Supervisor
-from labwerk_hub.machine.up import ensure_network, install
+from labwerk_hub.machine.up import ensure_network, install, refuse
+from labwerk_hub.machine.volume import volume_problems
 from labwerk_hub.settings import Settings, load_settings
 
 
@@ -28,6 +29,7 @@ def restart(origin: Origin, progress: Progress) -> Settings:
             raise MachineError(f"The Labwerk in {places.state} does not run; use `up`.")
         client = engine.connect(engine.engine_host({"DOCKER_HOST": origin.engine}))
         ensure_network(settings, places, client, progress)
+        refuse(list(volume_problems(settings.storage, places)))
         settings = install(origin, settings, places)
         origin.write(places.origin)
     with progress.step("Restart the programs"):

@@ -14,7 +14,17 @@ from pathlib import Path
 import docker
 
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.machine import accounts, checks, engine, firewall, network, node, prepared
+from labwerk_hub.machine import (
+    accounts,
+    checks,
+    engine,
+    filesystems,
+    firewall,
+    network,
+    node,
+    prepared,
+    volume,
+)
 from labwerk_hub.machine.announce import IMAGE_PACKAGES
 from labwerk_hub.machine.engine import EngineFacts
 from labwerk_hub.machine.environment import remove_old_environments
@@ -52,6 +62,7 @@ def bring_up(origin: Origin, progress: Progress, bundle: Path | None = None) -> 
     with progress.step(f"System user {settings.machine.user} and folders"):
         accounts.ensure_user(settings.machine.user, places, log)
         accounts.ensure_folders(settings.machine.user, places)
+        ensure_disk(settings, places, progress)
     with progress.step("Docker engine"):
         facts = engine.ensure_engine(places, log, os.environ)
         _let_user_reach(settings, facts, progress)
@@ -87,6 +98,14 @@ def refuse(problems: list[LabwerkError]) -> None:
         raise problems[0]
     if problems:
         raise MachineError("\n".join(problem.message for problem in problems))
+
+
+def ensure_disk(settings: Settings, places: Places, progress: Progress) -> None:
+    """What homes and projects are kept on; the helper applies quotas when it starts."""
+    backing = settings.storage.backing
+    if filesystems.needs_btrfs_tools(backing, places.state) and can_install():
+        install_packages(places, progress.log, "btrfs-progs")
+    volume.ensure_volume(settings.storage, places)
 
 
 def _let_user_reach(settings: Settings, facts: EngineFacts, progress: Progress) -> None:

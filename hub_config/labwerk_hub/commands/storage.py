@@ -1,0 +1,88 @@
+"""Commands about disk space: `storage list`, `measure` and `snapshot`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labwerk_hub.commands.installed import installation, settings_option
+from labwerk_hub.commands.pool import json_option
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from labwerk_hub.services.storage import StorageView
+
+
+@click.group()
+def storage() -> None:
+    """See what homes and projects hold, and keep snapshots of homes."""
+
+
+@storage.command("list")
+@settings_option
+@json_option
+def list_(file: Path | None, as_json: bool) -> None:
+    """Show who uses how much of what, and who sees to the limit."""
+    from labwerk_hub import bootstrap
+    from labwerk_hub.services.storage import every_view
+
+    settings = installation(file, "storage list").settings
+    _show(every_view(bootstrap.workbench(settings)), settings.machine.zone, as_json=as_json)
+
+
+@storage.command()
+@settings_option
+@json_option
+def measure(file: Path | None, as_json: bool) -> None:
+    """Measure all homes and projects now, and show them."""
+    from labwerk_hub import bootstrap
+    from labwerk_hub.services.storage import measure as measure_all
+
+    settings = installation(file, "storage measure").settings
+    _show(measure_all(bootstrap.workbench(settings)), settings.machine.zone, as_json=as_json)
+
+
+@storage.command()
+@click.argument("name", required=False)
+@settings_option
+def snapshot(name: str | None, file: Path | None) -> None:
+    """Keep a home as it is now; without a name, all homes."""
+    from labwerk_hub import bootstrap
+    from labwerk_hub.services.storage import snapshot as take
+
+    settings = installation(file, "storage snapshot").settings
+    for taken in take(bootstrap.workbench(settings), name):
+        click.echo(f"A snapshot of {taken} was taken.")
+    click.echo("Homes without a change since their last snapshot got none.")
+
+
+def _show(found: Sequence[StorageView], zone: ZoneInfo, *, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        folders = [view.model_dump(mode="json") for view in found]
+        click.echo(json.dumps({"folders": folders}, indent=1))
+    else:
+        click.echo("\n".join(_lines(found, zone)) or "Nothing has been measured yet.")
+
+
+def _lines(found: Sequence[StorageView], zone: ZoneInfo) -> list[str]:
+    from labwerk_hub import formats
+
+    lines = []
+    for view in found:
+        used = "unknown" if view.used_bytes is None else formats.size(view.used_bytes, "en")
+        limit = "any amount"
+        if view.limit_bytes is not None:
+            limit = f"{formats.size(view.limit_bytes, 'en')}, {view.how.value}"
+        when = "" if view.measured_at is None else formats.moment(view.measured_at, "en", zone)
+        if view.snapshots:
+            when += f"; {len(view.snapshots)} snapshots"
+        mark = "!" if view.warning else " "
+        held = f"{used:>10} of {limit:22}"
+        lines.append(f"{mark} {view.kind.value:7}  {view.name:32}  {held}  {when}".rstrip())
+    return lines
