@@ -67,18 +67,22 @@ class Identity:
 class Person(Identity):
     """An identity with its place here: the hub's user name and the containers' user id.
 
-    The ledger and the audit chain know people by their ``pseudonym`` alone.
+    The ledger and the audit chain know people by their ``pseudonym`` alone. They last
+    signed in at ``seen_ms``.
     """
 
     name: str
     uid: int
     pseudonym: str
+    seen_ms: int | None = None
 
     @classmethod
-    def of(cls, identity: Identity, *, name: str, uid: int, pseudonym: str) -> Person:
+    def of(
+        cls, identity: Identity, *, name: str, uid: int, pseudonym: str, seen_ms: int | None = None
+    ) -> Person:
         """The person that ``identity`` is under ``name``, ``uid`` and ``pseudonym``."""
         said = {field.name: getattr(identity, field.name) for field in fields(Identity)}
-        return cls(name=name, uid=uid, pseudonym=pseudonym, **said)
+        return cls(name=name, uid=uid, pseudonym=pseudonym, seen_ms=seen_ms, **said)
 
 
 def slug(display_name: str) -> str:

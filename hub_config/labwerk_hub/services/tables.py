@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,17 +11,16 @@ from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.allotments import Allotment
 from labwerk_hub.domain.board import Holding
 from labwerk_hub.domain.budgets import Figures
-from labwerk_hub.domain.events import Event, EventKind, RecordedEvent
 from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.ledger import Posting
-from labwerk_hub.domain.links import EventLink, PostingLink, WrongSum
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.quotas import DiskUse, Folder
 from labwerk_hub.domain.reservations import Reservation
 from labwerk_hub.domain.usage import UsageSum
 from labwerk_hub.domain.waiting import Ticket, TicketState
+from labwerk_hub.services.audit_tables import Chains, Events, Head, Records
 from labwerk_hub.services.request_tables import Mails, Requests
 from labwerk_hub.services.statement_tables import Statements
 
@@ -53,7 +52,7 @@ class People(Protocol):
     def names(self, institution: str) -> set[str]:
         """Every name ever given to a person of an institution."""
 
-    def add(self, identity: Identity, name: str) -> Person:
+    def add(self, identity: Identity, name: str, seen_ms: int | None = None) -> Person:
         """A new person, with the next free user id."""
 
     def update(self, person: Person) -> None:
@@ -244,67 +243,6 @@ class Holdings(Protocol):
         """How many leases of each flavour are intended or live."""
 
 
-@dataclass(frozen=True)
-class Head:
-    """The last link of a chain: its number, from 1 (0: there is none yet), and its hash."""
-
-    number: int
-    hash: str
-
-
-class Events(Protocol):
-    """The audit chain: append-only, but for the removal of content (``redact…``)."""
-
-    def add(self, event: Event) -> None:
-        """The next event of the chain."""
-
-    def head(self) -> Head:
-        """The latest event's number and hash."""
-
-    def of_person(
-        self, pseudonym: str, *, before: int | None = None, limit: int | None = None
-    ) -> list[RecordedEvent]:
-        """What a person did or what was done to them, the newest first."""
-
-    def all(
-        self,
-        *,
-        kinds: Collection[EventKind] = (),
-        since_ms: int | None = None,
-        before: int | None = None,
-        limit: int | None = None,
-    ) -> list[RecordedEvent]:
-        """Everybody's, the newest first; of some kinds, or since then."""
-
-    def last_of(self, kind: EventKind) -> RecordedEvent | None:
-        """The latest event of a kind."""
-
-    def redact_older(self, kinds: Collection[EventKind], before_ms: int, limit: int) -> int:
-        """Remove the content of ``limit`` older ones at most; how many there were."""
-
-    def redact_person(self, pseudonym: str) -> int:
-        """Remove the content of what was done to a person, by themselves or others."""
-
-    def redacted(self) -> int:
-        """How many events have no content any more."""
-
-
-class Chains(Protocol):
-    """Both chains as they were found, for whoever verifies them; read in pieces."""
-
-    def events(self) -> Iterator[EventLink]:
-        """All events, by number."""
-
-    def postings(self) -> Iterator[PostingLink]:
-        """All postings with their entries, by number."""
-
-    def wrong_balances(self) -> Iterator[WrongSum]:
-        """Balances that are not the sums of their entries."""
-
-    def wrong_usage_sums(self) -> Iterator[WrongSum]:
-        """Sums of use that are not those of the charges."""
-
-
 class Ledger(Protocol):
     """The append-only ledger, and the balances that its entries add up to."""
 
@@ -433,6 +371,10 @@ class Transaction(Protocol):
         """The audit chain."""
 
     @property
+    def records(self) -> Records:
+        """All that is kept of one person."""
+
+    @property
     def chains(self) -> Chains:
         """Both chains as they were found."""
 
@@ -453,6 +395,9 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """A consistent view; nothing is kept."""
+
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted in the database's file, as far as it is one."""
 
     def checkpoint(self) -> None:
         """Do what commits would else have to do from time to time; now and then, in between."""

@@ -28,6 +28,7 @@ from labwerk_hub.adapters.sql.leases import SqlLeases
 from labwerk_hub.adapters.sql.ledger import SqlLedger
 from labwerk_hub.adapters.sql.mails import SqlMails
 from labwerk_hub.adapters.sql.people import SqlPeople
+from labwerk_hub.adapters.sql.records import SqlRecords
 from labwerk_hub.adapters.sql.requests import SqlRequests
 from labwerk_hub.adapters.sql.reservations import SqlReservations
 from labwerk_hub.adapters.sql.statements import SqlStatements
@@ -120,6 +121,11 @@ class SqlTransaction:
         return SqlEvents(self.connection)
 
     @cached_property
+    def records(self) -> SqlRecords:
+        """All that is kept of one person."""
+        return SqlRecords(self.connection)
+
+    @cached_property
     def chains(self) -> SqlChains:
         """Both chains as they were found."""
         return SqlChains(self.connection)
@@ -187,6 +193,28 @@ class SqlDatabase:
                 _move_pages(driver)
             except sqlite3.Error as error:
                 raise DatabaseError(f"{self._engine.url}: {error}; is the disk full?") from error
+
+    def scrub(self) -> None:
+        """Write SQLite's file anew, and empty its log: deleted rows stand in both for long.
+
+        Waits for writers and keeps them waiting. A PostgreSQL server reuses what is free, and
+        has its own ways and its own copies; nothing is done there. Raises DatabaseError if
+        others are at work all the time.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._translated(), self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            try:
+                driver.execute("VACUUM")
+                busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise DatabaseError(
+                    f"{self._engine.url}: cannot be written anew: {error}."
+                ) from error
+        if busy:
+            raise DatabaseError(f"{self._engine.url}: its log is in use all the time; try again.")
 
     def close(self) -> None:
         """Give back every connection."""

@@ -17,7 +17,7 @@ from labwerk_hub.domain.events import (
     content_digest,
     event_hash,
 )
-from labwerk_hub.services.tables import Head
+from labwerk_hub.services.audit_tables import Head
 
 _NOTHING = dict.fromkeys(("actor", "subject", "object", "content", "salt"))
 

@@ -20,7 +20,7 @@ from labwerk_hub.domain.ledger import (
     Posting,
     held,
 )
-from labwerk_hub.services.tables import Head
+from labwerk_hub.services.audit_tables import Head
 
 
 class SqlLedger:

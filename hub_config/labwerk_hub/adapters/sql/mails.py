@@ -52,17 +52,25 @@ class SqlMails:
         """Those that wait, and those that were given up."""
         return self._list(mails.c.sent_ms.is_(None))
 
-    def set_tried(self, mail: str, tries: int, next_ms: int) -> None:
+    def begun(self) -> list[Mail]:
+        """Those of which a try began whose end is not noted."""
+        return self._list(_WAITING & mails.c.begun_ms.is_not(None))
+
+    def set_begun(self, mail: str, tries: int, begun_ms: int, next_ms: int) -> None:
         """A try begins; there is no other before ``next_ms``."""
-        self._set(mail, tries=tries, next_ms=next_ms)
+        self._set(mail, tries=tries, begun_ms=begun_ms, next_ms=next_ms)
 
     def set_sent(self, mail: str, sent_ms: int) -> None:
         """The mail server has taken it."""
-        self._set(mail, sent_ms=sent_ms, last_error=None)
+        self._set(mail, sent_ms=sent_ms, begun_ms=None, last_error=None)
 
-    def set_failed(self, mail: str, error: str, next_ms: int, given_up_ms: int | None) -> None:
-        """A try failed; the next one is at ``next_ms``, if it was not given up."""
-        self._set(mail, last_error=error, next_ms=next_ms, given_up_ms=given_up_ms)
+    def set_waiting(self, mail: str, tries: int, next_ms: int, error: str | None) -> None:
+        """After so many tries it is tried again at ``next_ms``."""
+        self._set(mail, tries=tries, next_ms=next_ms, begun_ms=None, last_error=error)
+
+    def set_given_up(self, mail: str, tries: int, given_up_ms: int, error: str) -> None:
+        """After so many tries it is not tried again."""
+        self._set(mail, tries=tries, given_up_ms=given_up_ms, begun_ms=None, last_error=error)
 
     def forget_before(self, moment_ms: int) -> int:
         """Empty address and text of what was sent or given up before then; how many."""
@@ -97,6 +105,7 @@ def _mail(row: Row[tuple[object, ...]]) -> Mail:
         made_ms=row.made_ms,
         next_ms=row.next_ms,
         tries=row.tries,
+        begun_ms=row.begun_ms,
         sent_ms=row.sent_ms,
         given_up_ms=row.given_up_ms,
         last_error=row.last_error,

@@ -58,12 +58,12 @@ class SqlPeople:
         prefix = people.c.name.startswith(f"{institution}--", autoescape=True)
         return set(self._connection.scalars(select(people.c.name).where(prefix)))
 
-    def add(self, identity: Identity, name: str) -> Person:
+    def add(self, identity: Identity, name: str, seen_ms: int | None = None) -> Person:
         """A new person, with the next free user id."""
         highest = self._connection.scalar(select(func.max(people.c.uid)))
         uid = self._first_uid if highest is None else max(highest + 1, self._first_uid)
         pseudonym = f"p-{secrets.token_hex(8)}"
-        person = Person.of(identity, name=name, uid=uid, pseudonym=pseudonym)
+        person = Person.of(identity, name=name, uid=uid, pseudonym=pseudonym, seen_ms=seen_ms)
         account = {"issuer": identity.issuer, "subject": identity.subject}
         self._connection.execute(
             insert(people).values(
@@ -106,7 +106,7 @@ class SqlPeople:
         return [found for row in rows if (found := _person(row)) is not None]
 
 
-def _claims(person: Person) -> dict[str, str | None]:
+def _claims(person: Person) -> dict[str, str | int | None]:
     return {
         "institution": person.institution,
         "display_name": person.display_name,
@@ -114,6 +114,7 @@ def _claims(person: Person) -> dict[str, str | None]:
         "locale": person.locale,
         "groups": json.dumps(sorted(person.groups)),
         "roles": json.dumps(sorted(person.roles)),
+        "seen_ms": person.seen_ms,
     }
 
 
@@ -132,4 +133,5 @@ def _person(row: Row[tuple[object, ...]] | None) -> Person | None:
         name=row.name,
         uid=row.uid,
         pseudonym=row.pseudonym or "",
+        seen_ms=row.seen_ms,
     )

@@ -63,6 +63,8 @@ mails = Table(
     Column("made_ms", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("next_ms", BigInteger, nullable=False),
+    #: When the try began whose end is not noted yet.
+    Column("begun_ms", BigInteger),
     Column("sent_ms", BigInteger),
     Column("given_up_ms", BigInteger),
     Column("last_error", Text),

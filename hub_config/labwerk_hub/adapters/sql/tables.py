@@ -55,6 +55,8 @@ people = Table(
     Column("last_payer", String(64)),
     #: Who it is in the ledger and in the audit chain.
     Column("pseudonym", String(24)),
+    #: When they last signed in.
+    Column("seen_ms", BigInteger),
     UniqueConstraint("issuer", "subject"),
 )
 Index("uq_people_pseudonym", people.c.pseudonym, unique=True)

@@ -25,11 +25,12 @@ def upgrade() -> None:
     """Make the tables, and book every earlier charge again as a posting."""
     op.add_column("people", sa.Column("last_payer", sa.String(length=64), nullable=True))
     op.add_column("people", sa.Column("pseudonym", sa.String(length=24), nullable=True))
+    op.add_column("people", sa.Column("seen_ms", sa.BigInteger(), nullable=True))
     op.create_index("uq_people_pseudonym", "people", ["pseudonym"], unique=True)
     for table in ("leases", "tickets"):
         payer = sa.Column("payer", sa.String(length=64), nullable=False, server_default="")
         op.add_column(table, payer)
-        without = sa.Column("over_use", sa.Boolean(), nullable=False, server_default=sa.false())
+        without: sa.Column[bool] = sa.Column("over_use", sa.Boolean(), nullable=False, server_default=sa.false())
         op.add_column(table, without)
     op.execute("UPDATE leases SET payer = 'institution/' || institution")
     op.execute("UPDATE tickets SET payer = 'institution/' || institution")

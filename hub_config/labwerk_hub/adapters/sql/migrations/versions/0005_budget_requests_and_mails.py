@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("made_ms", sa.BigInteger(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_ms", sa.BigInteger(), nullable=False),
+        sa.Column("begun_ms", sa.BigInteger(), nullable=True),
         sa.Column("sent_ms", sa.BigInteger(), nullable=True),
         sa.Column("given_up_ms", sa.BigInteger(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
