@@ -1,11 +1,12 @@
-"""The crash harness: people come and go while hub and service are killed; then it is compared.
+"""The crash harness: people come and go while Labwerk is killed; then it is compared.
 
-Several people start and stop sessions through the front door, mostly without waiting for
-the Lab, on slices that are cut at start and on a fixed GPU. Meanwhile ``kill -9`` hits hub,
-service or both, at a random moment or at a named one. After every point nothing may be
-held twice; at the end, when everybody has gone home, nothing may be left, and what was
-charged is what the engine says ran. Who judges shares no code with Labwerk: the referee,
-the stand-in driver's own state, the engine's events, and the database's rows.
+Several people start and stop sessions through the front door (see crash_people.py), on
+slices that are cut at start and on a fixed GPU, paid by their institution or a project.
+Meanwhile ``kill -9`` hits hub, service or both, the root helper, or a command that is ending
+all sessions as `down` does, at a random moment or at a named one. After every point nothing
+may be held twice; at the end, when everybody has gone home, nothing may be left, and the
+ledger is what the engine says ran. Who judges shares no code with Labwerk: the referee, the
+stand-in driver's own state, the engine's events, and the database's rows.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
+from support import crash_people
 from support.books import Books
 from support.engine import Engine
 from support.engine_watch import Watch, watching
@@ -31,17 +33,17 @@ from support.install import Install
 from support.nvml import Driver, Instance
 from support.person import Person
 from support.referee import Referee
+from support.settlement import Settlement, settled
 from support.waiting import eventually
 
 _TABLE = Path(__file__).parents[2] / "hub_config/labwerk_hub/adapters/mig_geometry.json"
-#: What is started, and how often one is chosen: little room, so that much is refused, too.
-FLAVOURS = {"cut": 3, "cut-half": 4, "cut-rtx": 3, "single": 2}
-#: What a point kills.
-TARGETS = (("hub",), ("hub",), ("service",), ("service",), ("hub", "service"))
+#: What a point kills: programs of the supervisor's, or (``settle``) a command of its own.
+TARGETS = (
+    *(("hub",), ("hub",), ("hub",), ("service",), ("service",), ("service",)),
+    *(("hub", "service"), ("hub", "service"), ("helper",), ("settle",)),
+)
 #: Seconds to wait for a named moment; if none comes, the point is a random one.
 _PATIENCE = 5.0
-#: Seconds between two questions of a person's: the hub is to be killed, not to be flooded.
-_AGAIN = 1.0
 #: Seconds until nothing may be left: the longest that a lease is kept for a start, and more.
 _DRAINED_WITHIN = 150.0
 Moment = Callable[["Crashes", random.Random], None]
@@ -54,6 +56,9 @@ class Findings:
     seed: int
     points: Counter[str] = field(default_factory=Counter)
     runs: int = 0
+    extended: int = 0
+    payers: Counter[str] = field(default_factory=Counter)
+    settlement: Settlement = field(default_factory=Settlement)
     alarms: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     wrong_charges: list[str] = field(default_factory=list)
@@ -61,11 +66,15 @@ class Findings:
     @property
     def wrong(self) -> list[str]:
         """All of it."""
-        return self.alarms + self.violations + self.wrong_charges
+        return self.alarms + self.violations + self.wrong_charges + self.settlement.wrong
 
     def __str__(self) -> str:
         told = ", ".join(f"{count} {name}" for name, count in sorted(self.points.items()))
-        return f"seed {self.seed}: {self.points.total()} points ({told}), {self.runs} sessions ran"
+        paid = ", ".join(f"{name} {count}" for name, count in sorted(self.payers.items()))
+        return (
+            f"seed {self.seed}: {self.points.total()} points ({told}); {self.runs} sessions ran, "
+            f"{self.extended} were extended, paid by {paid}; {self.settlement}"
+        )
 
 
 class Crashes:
@@ -109,12 +118,11 @@ class Crashes:
     @contextmanager
     def _coming_and_going(self, people: Sequence[Person]) -> Iterator[None]:
         over = threading.Event()
-        threads = [
-            threading.Thread(
-                target=_live, args=(person, random.Random(self._random.random()), over), daemon=True
-            )
+        lives = [
+            crash_people.Life(person, self.books, random.Random(self._random.random()), over)
             for person in people
         ]
+        threads = [threading.Thread(target=life.live, daemon=True) for life in lives]
         for thread in threads:
             thread.start()
         try:
@@ -123,6 +131,7 @@ class Crashes:
             over.set()
             for thread in threads:
                 thread.join(timeout=60)
+            self.found.extended = sum(life.extended for life in lives)
 
     # ------------------------------------------------------------------ points
 
@@ -130,6 +139,9 @@ class Crashes:
         """Kill something at some moment, and wait until what was killed is back."""
         targets = self._random.choice(TARGETS)
         name, moment = self._random.choice(sorted(MOMENTS.items()))
+        if targets == ("settle",):
+            self._interrupt_settling(name, moment)
+            return
         pids = {program: self.install.pid_of(program) for program in targets}
         moment(self, self._random)
         for pid in pids.values():
@@ -146,6 +158,31 @@ class Crashes:
         if self._random.random() < 0.8:
             eventually(self.install.hub_answers, 60, "the hub's answer")
             self.watch.next("start", _PATIENCE)  # people have got going again
+
+    def _interrupt_settling(self, name: str, moment: Moment) -> None:
+        """Kill a command that stops everybody's session and closes the charges, as `down`."""
+        user = tomllib.loads(self.install.settings.read_text())["machine"]["user"]
+        command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
+        command += [str(self.install.state / "env" / "bin" / "labwerk"), "run", "settle"]
+        variables = {
+            "LABWERK_SETTINGS": str(self.install.state / "settings.toml"),
+            "DOCKER_HOST": os.environ["DOCKER_HOST"],
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+        }
+        with subprocess.Popen(
+            command,
+            env=variables,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as settling:
+            time.sleep(self._random.uniform(0.5, 1.5))  # it takes as long to begin
+            moment(self, self._random)
+            if settling.poll() is None:
+                settling.kill()
+                self.found.points[f"settle at {name}"] += 1
 
     # -------------------------------------------------------------- comparison
 
@@ -184,7 +221,11 @@ class Crashes:
         """Everybody goes home; whatever is left then stays a violation."""
         eventually(self.install.hub_answers, 60, "the hub's answer")
         for person in people:
-            eventually(lambda person=person: _gone_home(person), 60, f"{person.name}'s end")  # type: ignore[misc]
+            eventually(
+                lambda person=person: crash_people.gone_home(person),  # type: ignore[misc]
+                60,
+                f"{person.name}'s end",
+            )
         ends = time.monotonic() + _DRAINED_WITHIN
         while (left := self._left()) and time.monotonic() < ends:
             time.sleep(0.5)
@@ -212,8 +253,12 @@ class Crashes:
                 self.books.assert_charged_like(run)
             except (AssertionError, IndexError) as error:
                 self.found.wrong_charges.append(f"{run.session}: {error}")
-        if imbalance := self.books.imbalance():
-            self.found.wrong_charges.append(f"the books are {imbalance} ticks out of balance")
+        leases = self.books.leases_since(int(self._began * 1000))
+        self.found.payers = Counter(lease.payer for lease in leases)
+        self.found.settlement = settled(self.books, runs, {lease.session for lease in leases})
+        verified = self.install.command("audit", "verify")
+        if verified.returncode:
+            self.found.wrong_charges.append(f"audit verify: {verified.stdout}{verified.stderr}")
 
 
 # ----------------------------------------------------------------------- moments
@@ -262,36 +307,6 @@ MOMENTS: dict[str, Moment] = {
     "a container removed": _when_the_engine_says("destroy"),
     "a cut undone": _when_an_instance_is_destroyed,
 }
-
-
-# ------------------------------------------------------------------------ people
-
-
-def _live(person: Person, chance: random.Random, over: threading.Event) -> None:
-    """Start something, stay for a moment, stop it; again and again, whatever the hub does."""
-    names, weights = list(FLAVOURS), list(FLAVOURS.values())
-    url = f"/hub/api/users/{person.name}/server"
-    while not over.is_set():
-        try:
-            (flavour,) = chance.choices(names, weights)
-            choice = {"flavour": flavour, "image": "base", "wait": ""}
-            person.http.post(url, json=choice, headers=person.hub_headers())
-            over.wait(chance.choice([0.0, chance.uniform(0.0, 1.0), chance.uniform(1.0, 6.0)]))
-            while not _gone_home(person) and not over.is_set():
-                over.wait(_AGAIN)
-        except httpx.HTTPError:  # the hub is away
-            over.wait(_AGAIN)
-        over.wait(chance.uniform(0.0, 0.5))
-
-
-def _gone_home(person: Person) -> bool:
-    """Ask for the stop; whether the hub has no server for the person any more."""
-    try:
-        url = f"/hub/api/users/{person.name}/server"
-        answer = person.http.delete(url, headers=person.hub_headers())
-        return answer.status_code in {204, 404} and not person.servers()
-    except (httpx.HTTPError, json.JSONDecodeError):
-        return False
 
 
 def _starts() -> dict[str, set[int]]:

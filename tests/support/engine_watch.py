@@ -1,6 +1,8 @@
 """What the engine did with sessions' containers, taken down while it happens.
 
 The engine's own log of events is short; a long run needs somebody who listens all along.
+When a container was started and has ended is what the engine keeps of it, if it is asked in
+time, and else the event's time, which comes a little later.
 """
 
 from __future__ import annotations
@@ -8,19 +10,35 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+
+import docker
+import docker.errors
 
 from support.engine import Engine, Run
+
+#: What the engine keeps of a container when this has happened.
+_KEPT = {"start": "StartedAt", "die": "FinishedAt"}
 
 
 @dataclass(frozen=True)
 class Happening:
-    """One event of a session's container; ``action`` is Docker's word, time in seconds."""
+    """One event of a session's container; ``action`` is Docker's word, time in seconds.
+
+    ``kept`` is the time that the engine keeps of it, where it was asked in time.
+    """
 
     time: float
     action: str
     session: str
+    kept: float | None = None
+
+    @property
+    def at(self) -> float:
+        """The better of both times."""
+        return self.time if self.kept is None else self.kept
 
 
 @dataclass
@@ -50,9 +68,9 @@ class Watch:
         with self._news:
             for h in self.happened:
                 if h.action == "start":
-                    found[h.session] = Run(h.session, h.time, None)
+                    found[h.session] = Run(h.session, h.at, None)
                 elif h.action == "die" and h.session in found:
-                    found[h.session] = Run(h.session, found[h.session].started, h.time)
+                    found[h.session] = Run(h.session, found[h.session].started, h.at)
         return list(found.values())
 
 
@@ -60,6 +78,7 @@ class Watch:
 def watching(engine: Engine) -> Iterator[Watch]:
     """Listen to the engine while this is open."""
     watch = Watch()
+    asking = docker.from_env()
     stream = engine.client.events(
         since=int(time.time()), decode=True, filters={"type": "container"}
     )
@@ -68,7 +87,9 @@ def watching(engine: Engine) -> Iterator[Watch]:
         for event in stream:
             session = event["Actor"]["Attributes"].get("labwerk.session")
             if session:
-                watch.note(Happening(event["timeNano"] / 1e9, event["Action"], session))
+                action, at = event["Action"], event["timeNano"] / 1e9
+                kept = _kept(asking, event["Actor"]["ID"], action)
+                watch.note(Happening(at, action, session, kept))
 
     thread = threading.Thread(target=listen, name="engine-watch", daemon=True)
     thread.start()
@@ -77,3 +98,13 @@ def watching(engine: Engine) -> Iterator[Watch]:
     finally:
         stream.close()
         thread.join(timeout=10)
+
+
+def _kept(client: docker.DockerClient, container: str, action: str) -> float | None:
+    if action not in _KEPT:
+        return None
+    with suppress(docker.errors.APIError):
+        told = client.api.inspect_container(container)["State"][_KEPT[action]]
+        at = datetime.fromisoformat(told).timestamp()
+        return at if at > 0 else None
+    return None

@@ -15,7 +15,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ import psycopg
 from psycopg import sql
 
 from support import environment
+from support.waiting import eventually
 
 #: Whom the server knows; as whom the tests and Labwerk sign in.
 ROLE = "labwerk"
@@ -117,16 +117,17 @@ class Postgres:
                 stderr=log,
                 start_new_session=True,
             )
-        ends = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                self.connect().close()
-                return
-            except psycopg.OperationalError as error:
-                log_end = (self._folder / "log").read_text(errors="replace")[-2000:]
-                assert self._process.poll() is None, f"PostgreSQL ended: {log_end}"
-                assert time.monotonic() < ends, f"PostgreSQL does not answer ({error}): {log_end}"
-            time.sleep(0.05)
+        eventually(self._answers, _PATIENCE_S, "PostgreSQL's answer")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        ended = self._process.poll() is not None
+        assert not ended, (self._folder / "log").read_text(errors="replace")[-2000:]
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def stop(self) -> None:
         """End it at once, with a clean shutdown; connections are cut."""

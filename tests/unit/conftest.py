@@ -13,13 +13,29 @@ if TYPE_CHECKING:
     from support.postgres import Postgres
 
 
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A workbench with one GPU of two small slices, at noon."""
+    with bench_in(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def full(bench: Bench) -> Bench:
+    """The same ten minutes later: Olga has had one of them since noon, Otto has the other."""
+    bench.start(bench.person("Olga"))
+    bench.clock.step(minutes=10)
+    bench.start(bench.person("Otto"))
+    return bench
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server; the parts with an engine install it where there is none."""
+    """A PostgreSQL server; `python3 tests` installs it for the parts with an engine."""
     from support.postgres import programs, serving
 
     if programs() is None:
-        pytest.skip("Debian's package postgresql is not installed; `python3 tests` does that")
+        pytest.skip("Debian's package postgresql is not installed")
     with serving() as server:
         yield server
 
@@ -36,19 +52,3 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield server.address(name)
     finally:
         server.drop(name)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A workbench with one GPU of two small slices, at noon."""
-    with bench_in(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def full(bench: Bench) -> Bench:
-    """The same ten minutes later: Olga has had one of them since noon, Otto has the other."""
-    bench.start(bench.person("Olga"))
-    bench.clock.step(minutes=10)
-    bench.start(bench.person("Otto"))
-    return bench

@@ -1,26 +1,30 @@
-"""The database: what is written once stays, and a unit is never held twice."""
+"""The database, SQLite and PostgreSQL: what is written stays, and no unit is held twice."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from importlib import resources
-from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from labwerk_hub.adapters import sql
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
+from labwerk_hub.domain.allotments import Allotment
+from labwerk_hub.domain.events import Event, EventKind
 from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.idleness import Activity, Sample
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
-from labwerk_hub.domain.ledger import entries_of
-from labwerk_hub.domain.metering import Usage
+from labwerk_hub.domain.ledger import (
+    FREE,
+    GRANTED,
+    Charged,
+    Posting,
+    PostingKind,
+    charge_key,
+    held,
+    move,
+    used,
+)
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import DatabaseError
@@ -65,11 +69,45 @@ LEASE = Lease(
 )
 
 
+BUDGET, PERIOD = "institution/thr", "2026-11"
+
+
+def granted(ticks: int) -> Posting:
+    """What the budget has at first."""
+    entries = move(BUDGET, PERIOD, GRANTED, FREE, ticks)
+    return Posting(PostingKind.GRANT, f"grant:{BUDGET}", 1_000, "labwerk", entries)
+
+
+def held_for(session: str, ticks: int) -> Posting:
+    """A hold for a session."""
+    entries = move(BUDGET, PERIOD, FREE, held(session), ticks)
+    return Posting(PostingKind.HOLD, f"hold:{session}", 1_000, "labwerk", entries, session)
+
+
+def charged(session: str, ticks: int) -> Posting:
+    """A charge for a session's first ten seconds, from what is held."""
+    of = Charged(
+        session=session,
+        start_ms=1_000,
+        end_ms=11_000,
+        idle_ms=0,
+        flavour="small",
+        institution="thr",
+        budget=BUDGET,
+        person="p-1",
+        day="2026-11-16",
+        first=True,
+        first_of_month=True,
+    )
+    entries = move(BUDGET, PERIOD, held(session), used("p-1"), ticks)
+    key = charge_key(session, of.start_ms)
+    return Posting(PostingKind.CHARGE, key, 11_000, "labwerk", entries, session, of)
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    address = f"sqlite:///{tmp_path / 'labwerk.sqlite'}"
-    migrate(address)
-    return address
+def url(empty: str) -> str:
+    migrate(empty)
+    return empty
 
 
 @pytest.fixture
@@ -84,7 +122,9 @@ def database(url: str) -> Iterator[SqlDatabase]:
 def test_a_person_is_found_again_as_they_were(database: SqlDatabase) -> None:
     with database.reading() as tx:
         found = tx.people.by_account("https://sso.example", "1")
-        assert found == Person.of(IDENTITY, name="thr--anna-mueller", uid=200_000)
+        assert found is not None
+        anna = Person.of(IDENTITY, name="thr--anna-mueller", uid=200_000, pseudonym=found.pseudonym)
+        assert found == anna
         assert tx.people.by_account("https://other.example", "1") is None
 
 
@@ -105,7 +145,6 @@ def test_a_lease_goes_from_intended_over_live_to_ended_and_frees_its_units(
         live = tx.leases.get("lw-1")
         assert live is not None
         assert (live.state, live.started_ms, live.metered_to_ms) == (LeaseState.LIVE, 2_000, 2_000)
-        assert live.held_ticks() == 6 * 59
         tx.leases.set_ended("lw-1", 3_000, EndReason.STOPPED)
         assert tx.leases.unended() == []
         assert [lease.session for lease in tx.leases.holding()] == ["lw-1"]
@@ -142,32 +181,59 @@ def test_a_unit_that_is_held_cannot_be_held_again_whatever_the_code_above_does(
 
 
 def test_an_interval_is_charged_once(database: SqlDatabase) -> None:
-    usage = Usage("lw-1", 1_000, 11_000, 60, "2026-11")
-    entries = entries_of(usage, "thr", "thr--anna-mueller")
     with database.writing() as tx:
-        tx.leases.add(LEASE)
-        tx.ledger.charge(usage, entries)
+        tx.ledger.post(granted(100))
+        tx.ledger.post(held_for("lw-1", 80))
+        tx.ledger.post(charged("lw-1", 60))
     with pytest.raises(IntegrityError), database.writing() as tx:
-        tx.ledger.charge(usage, entries)
+        tx.ledger.post(charged("lw-1", 60))
     with database.reading() as tx:
-        assert tx.ledger.total("use/thr--anna-mueller", "2026-11") == 60
-        assert tx.ledger.total("budget/thr", "2026-11") == -60
-        assert tx.ledger.total("budget/thr", "2026-12") == 0
+        assert tx.ledger.accounts(BUDGET, PERIOD) == {
+            GRANTED: -100,
+            FREE: 20,
+            held("lw-1"): 20,
+            used("p-1"): 60,
+        }
+        assert tx.ledger.accounts(BUDGET, "2026-12") == {}
 
 
-@pytest.mark.parametrize("statement", ["UPDATE entries SET ticks = 1", "DELETE FROM charges"])
-def test_the_database_refuses_to_change_the_ledger(
-    database: SqlDatabase, url: str, statement: str
+@pytest.mark.parametrize(
+    "posting", [held_for("lw-2", 41), charged("lw-1", 61)], ids=["free", "held"]
+)
+def test_more_than_there_is_cannot_be_held_or_charged_whatever_the_code_above_does(
+    database: SqlDatabase, posting: Posting
 ) -> None:
-    usage = Usage("lw-1", 1_000, 11_000, 60, "2026-11")
     with database.writing() as tx:
-        tx.leases.add(LEASE)
-        tx.ledger.charge(usage, entries_of(usage, "thr", LEASE.person))
-    with (
-        pytest.raises(SqlError, match="append-only"),
-        create_engine(url).begin() as connection,
-    ):
-        connection.execute(text(statement))
+        tx.ledger.post(granted(100))
+        tx.ledger.post(held_for("lw-1", 60))
+    with pytest.raises(IntegrityError, match="not_overdrawn"), database.writing() as tx:
+        tx.ledger.post(posting)
+    with database.reading() as tx:
+        accounts = {GRANTED: -100, FREE: 40, held("lw-1"): 60}
+        assert tx.ledger.accounts(BUDGET, PERIOD) == accounts
+        assert tx.ledger.head().number == 2
+
+
+@pytest.mark.parametrize("table", ["postings", "entries", "allotments", "events"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET made_ms = 1", "DELETE FROM {}", "TRUNCATE {}"]
+)
+def test_the_database_refuses_to_change_what_is_on_record(
+    database: SqlDatabase, url: str, table: str, statement: str
+) -> None:
+    with database.writing() as tx:
+        tx.ledger.post(granted(100))
+        tx.allotments.add(Allotment(BUDGET, None, PERIOD, 5, 1_000, "labwerk"))
+        tx.events.add(Event(EventKind.SIGN_IN, 1_000, "p-1", "p-1", None, {}))
+    engine = create_engine(url)
+    if statement.startswith("TRUNCATE"):
+        if engine.dialect.name == "sqlite":
+            return  # it has no such statement
+        statement += " CASCADE"
+    column = {"entries": "ticks", "events": "at_ms"}.get(table, "made_ms")
+    with pytest.raises(SqlError, match="append-only"), engine.begin() as connection:
+        connection.execute(text(statement.format(table).replace("made_ms", column)))
+    engine.dispose()
 
 
 def test_a_person_stands_in_line_once_whatever_the_code_above_does(database: SqlDatabase) -> None:
@@ -268,73 +334,46 @@ def test_a_second_writer_waits_for_the_first(database: SqlDatabase) -> None:
     assert order == ["first", "second"]
 
 
-def test_a_database_that_was_never_migrated_says_what_to_do(tmp_path: Path) -> None:
-    empty = SqlDatabase(f"sqlite:///{tmp_path / 'empty.sqlite'}", first_uid=1)
-    with pytest.raises(DatabaseError, match="has `up` not migrated it yet"), empty.reading() as tx:
-        tx.people.by_name("anna")
-    empty.close()
-
-
-def _migrate_to(revision: str, address: str) -> None:
-    """As an older version's `up` did."""
-    config = Config()
-    config.set_main_option("script_location", str(resources.files(sql).joinpath("migrations")))
-    engine = create_engine(address)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
-
-
-def test_leases_that_run_go_on_when_the_database_of_an_older_version_is_migrated(
-    tmp_path: Path,
+def test_two_starts_race_for_the_last_of_a_budget_and_one_finds_it_gone(
+    database: SqlDatabase,
 ) -> None:
-    """The rows are written as the first version wrote them, by its own migration's tables."""
-    file = tmp_path / "old.sqlite"
-    address = f"sqlite:///{file}"
-    _migrate_to("0001", address)
-    rows = [
-        ("lw-1", "gpu", "2g.20gb", 2, 2, "live", 61_000, 2_000, 3_000, None, None),
-        ("lw-2", "gpu", "1g.10gb", 0, 1, "intended", 62_000, None, None, None, None),
-        ("lw-3", None, None, None, None, "ended", 63_000, 2_000, 9_000, 9_000, "stopped"),
-    ]
-    with closing(sqlite3.connect(file)) as old, old:
-        old.execute(
-            "insert into people (uid, name, issuer, subject, institution, display_name, groups, "
-            "roles) values (200000, 'thr--a', 'https://sso.example', '1', 'thr', 'A', '[]', '[]')"
-        )
-        old.executemany(
-            "insert into leases (person, institution, flavour, image, ticks_per_second, "
-            "intended_ms, session, gpu, profile, start, size, state, ends_ms, started_ms, "
-            "metered_to_ms, ended_ms, end_reason) "
-            "values ('thr--a', 'thr', 'small', 'base', 6, 1000, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        units = [("gpu", 2, "lw-1"), ("gpu", 3, "lw-1"), ("gpu", 0, "lw-2")]
-        old.executemany("insert into held_units (gpu, unit, session) values (?, ?, ?)", units)
-        old.execute("insert into charges values ('lw-3', 2000, 9000, 42)")
-
-    migrate(address)
-
-    database = SqlDatabase(address, first_uid=200_000)
-    with database.reading() as tx:
-        kept = [tx.leases.get(session) for session in ("lw-1", "lw-2", "lw-3")]
-        assert [(lease.longest_ms, lease.ends_ms) for lease in kept if lease] == [
-            (61_000, 61_000),
-            (62_000, 62_000),
-            (63_000, 63_000),
-        ]
-        live = replace(LEASE, person="thr--a", state=LeaseState.LIVE, longest_ms=61_000)
-        assert kept[0] == replace(live, started_ms=2_000, metered_to_ms=3_000)
-        assert [lease.session for lease in tx.leases.holding()] == ["lw-1", "lw-2"]
-        assert tx.tickets.open() == []
+    """What is read before it is written is read after the other one has written."""
     with database.writing() as tx:
-        tx.leases.set_stopping("lw-1", EndReason.TIME_UP)
-        tx.tickets.add(replace(TICKET, person="thr--a"))
-    database.close()
+        tx.ledger.post(granted(100))
+    at_once, got = threading.Barrier(8), []
 
+    def start(session: str) -> None:
+        at_once.wait()
+        with database.writing() as tx:
+            free = tx.ledger.accounts(BUDGET, PERIOD, [FREE])[FREE]
+            if free >= 100:
+                tx.ledger.post(held_for(session, 100))
+                got.append(session)
 
-def test_migrating_twice_changes_nothing(url: str, database: SqlDatabase) -> None:
-    migrate(url)
+    threads = [threading.Thread(target=start, args=(f"lw-{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
     with database.reading() as tx:
-        assert tx.people.by_name("thr--anna-mueller") is not None
+        assert tx.ledger.accounts(BUDGET, PERIOD)[held(got[0])] == 100
+
+
+def test_a_reader_sees_one_moment_however_much_is_written_meanwhile(database: SqlDatabase) -> None:
+    with database.reading() as before:
+        assert before.ledger.head().number == 0
+        with database.writing() as tx:
+            tx.ledger.post(granted(100))
+        assert before.ledger.accounts(BUDGET, PERIOD) == {}
+        assert before.ledger.head().number == 0
+
+
+def test_a_database_that_was_never_migrated_says_what_to_do(empty: str) -> None:
+    database = SqlDatabase(empty, first_uid=1)
+    with (
+        pytest.raises(DatabaseError, match="has `up` not migrated it yet"),
+        database.reading() as tx,
+    ):
+        tx.people.by_name("anna")
+    database.close()
