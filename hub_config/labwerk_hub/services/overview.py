@@ -24,6 +24,7 @@ from labwerk_hub.services.session_view import (
     session_view,
     ticket_view,
 )
+from labwerk_hub.services.storage import StorageView, views_of
 from labwerk_hub.services.views import Moment, Named, View
 from labwerk_hub.services.workbench import Workbench
 
@@ -86,6 +87,7 @@ class Overview(View):
     budget: BudgetView
     payers: tuple[PayerView, ...]
     datasets: tuple[DatasetView, ...]
+    storage: tuple[StorageView, ...]
     served_at: Moment
 
 
@@ -123,6 +125,7 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
         )
         busy = bool(leases) or tx.tickets.open_of(person_name) is not None
         last_end = None if busy else end_view(workbench, tx, person_name, spoken)
+        storage = views_of(workbench, tx, person_name, who.projects, spoken)
     title = who.institution.title.in_language(spoken)
     return Overview(
         person=PersonView(
@@ -137,6 +140,7 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
         budget=budget_view(purse, lease, grace_ms, now, spoken),
         payers=tuple(payer_view(one, budget.id, spoken) for one in purses),
         datasets=tuple(_dataset(workbench, dataset, spoken) for dataset in who.datasets),
+        storage=storage,
         served_at=now,
     )
 
