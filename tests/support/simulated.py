@@ -173,7 +173,7 @@ class FolderStorage:
         self, top: Path, projects: Sequence[str] = (), datasets: Sequence[Dataset] = ()
     ) -> None:
         self._top = top
-        self._projects = frozenset(projects)
+        self.projects = set(projects)
         self._known = frozenset((d.institution, d.name, d.version) for d in datasets)
         self.failing: set[str] = set()
         self.how = How.MEASURED
@@ -189,7 +189,7 @@ class FolderStorage:
     def prepare_project(self, project: str) -> str:
         """A project's shared folder, made; its path."""
         self._may("prepare_project")
-        if project not in self._projects:
+        if project not in self.projects:
             raise StorageError(f"There is no project {project!r}.")
         return self._folder("projects", project)
 

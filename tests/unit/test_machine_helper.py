@@ -34,6 +34,7 @@ ANNA = Person(
     roles=frozenset(),
     name="thr--anna-mueller",
     uid=200000,
+    pseudonym="p-0123456789abcdef",
 )
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and owners need root")
