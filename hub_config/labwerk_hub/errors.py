@@ -30,6 +30,12 @@ class SettingsError(LabwerkError):
         self.problems = tuple(problems)
 
 
+class UnknownPersonError(LabwerkError):
+    """Nobody of that name has signed in here, or their institution has left."""
+
+    code = "unknown-person"
+
+
 class EngineUnreachableError(LabwerkError):
     """The container engine does not answer."""
 
@@ -70,3 +76,19 @@ class GpuFaultError(LabwerkError):
     """The GPU is gone or broken."""
 
     code = "gpu-fault"
+
+
+class MailServerError(LabwerkError):
+    """The site's mail server cannot be reached, or does not let us in."""
+
+    code = "mail-server"
+
+
+class MailRefusedError(LabwerkError):
+    """The mail server does not take one mail; ``is_final`` if it will not later either."""
+
+    code = "mail-refused"
+
+    def __init__(self, message: str, *, is_final: bool) -> None:
+        super().__init__(message)
+        self.is_final = is_final

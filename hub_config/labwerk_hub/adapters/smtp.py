@@ -125,10 +125,10 @@ class SmtpServer:
         message["Message-ID"] = f"<{mail.id}@{self._domain}>"
         # So that no holiday note answers (RFC 3834).
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = mail.language
         fits = all(len(line.encode()) < _LONGEST_LINE for line in mail.body.splitlines())
         encoding = "8bit" if eight_bit and fits else "quoted-printable"
         message.set_content(mail.body, charset="utf-8", cte=encoding)
+        message["Content-Language"] = mail.language
         return message
 
 

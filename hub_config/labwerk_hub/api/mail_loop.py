@@ -36,6 +36,7 @@ class MailLoop:
         self._thread = threading.Thread(target=self._loop, name="mail", daemon=True)
         self._looked = float("-inf")
         self._in_trouble = False
+        self._resumed = False
 
     def start(self) -> None:
         """Begin."""
@@ -68,6 +69,9 @@ class MailLoop:
             self._looked = time.monotonic()
         if self._server is None:
             return
+        if not self._resumed:
+            mail.resume(self._workbench)
+            self._resumed = True
         found = mail.send_due(self._workbench, self._server, self._stopping.is_set)
         if found.trouble is not None and not self._in_trouble:
             _log.warning("Mail waits and is tried again: %s", found.trouble)

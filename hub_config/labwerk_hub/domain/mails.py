@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 #: The pause after the first failed try, and the longest one.
-FIRST_PAUSE_MS = 60_000
+FIRST_PAUSE_MS = 15_000
 LONGEST_PAUSE_MS = 3_600_000
 #: For how long a try that is under way keeps others off. Longer than the connection may take.
 UNDER_WAY_MS = 5 * 60_000
@@ -18,6 +18,7 @@ UNDER_WAY_MS = 5 * 60_000
 KEPT_MS = 30 * 24 * 3_600_000
 #: What a mail's words are cut to, in characters.
 LONGEST_WORDS = 1000
+_GAPS = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 #: Neither a list, a name, a comment nor a quoted part.
 _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]\\@]{1,64}@[^\s<>,;:\"()\[\]\\@]{1,255}")
 
@@ -28,8 +29,8 @@ class Mail:
 
     ``key`` says what it tells whom, so that nothing is told twice. ``person`` gets it, and
     ``about`` is whose name is in it; both are hub user names. ``tries`` counts the tries that
-    began, and before ``next_ms`` there is no other. At its end it has ``sent_ms`` or
-    ``given_up_ms``.
+    began, and before ``next_ms`` there is no other; ``begun_ms`` is when the one began whose
+    end is not noted yet. At its own end a mail has ``sent_ms`` or ``given_up_ms``.
     """
 
     id: str
@@ -43,13 +44,14 @@ class Mail:
     made_ms: int
     next_ms: int
     tries: int = 0
+    begun_ms: int | None = None
     sent_ms: int | None = None
     given_up_ms: int | None = None
     last_error: str | None = None
 
 
 def pause_ms(tries: int) -> int:
-    """How long to wait after so many failed tries: a minute, then twice as long each time.
+    """How long to wait after so many failed tries: 15 s, then twice as long each time.
 
     An hour at most, so that a server that comes back is not waited for much longer.
     """
@@ -61,9 +63,10 @@ def one_line(text: str) -> str:
     """``text`` as it may stand in a header or within a sentence: one line, nothing invisible.
 
     Whatever breaks a line in mail or on a screen, and any other control or format character,
-    becomes a space.
+    becomes a space; spaces that keep a line together stay.
     """
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    plain = "".join(c if c.isprintable() or c in _GAPS else " " for c in text)
+    return re.sub(" +", " ", plain).strip()
 
 
 def plain_words(text: str, longest: int = LONGEST_WORDS) -> str:

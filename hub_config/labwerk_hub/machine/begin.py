@@ -39,13 +39,14 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   mail test|list        try the mail server; show what waits to be sent
   tickets [--json]      show who waits
   reservations add|list|cancel
+  statement make|list|verify
   storage list|measure|snapshot
   reset [--yes]         remove everything that `up` made
 """
 #: Those that change nothing, and serve before anything is installed, too.
 _LOOKING = ("check", "gpus")
 #: Those of several parts: each has options of its own to explain.
-_WITH_PARTS = ("gpus", "images", "mail", "tickets", "reservations", "storage")
+_WITH_PARTS = ("gpus", "images", "mail", "tickets", "reservations", "statement", "storage")
 COMMANDS = ("up", "down", "restart", "status", "logs", "check", *_WITH_PARTS, "reset")
 #: What a state directory may hold; anything else is not ours to touch.
 _KNOWN = frozenset(

@@ -56,13 +56,14 @@ def install_settings(settings: Settings, places: Places) -> Settings:
 
     Relative files become absolute. Dataset files beside the settings file, and those that
     the system user may not reach, are copied; others stay where they are. The client's
-    secret, the database's password and the TLS files are copied among the secrets.
+    secret, the passwords and the TLS files are copied among the secrets.
     """
     raw = tomllib.loads(settings.path.read_text(encoding="utf-8"))
     for entry in raw.get("datasets", []):
         entry["files"] = [str(_dataset_file(settings, places, file)) for file in entry["files"]]
     _private_file(settings, places, raw.get("sign_in", {}), "client_secret_file")
     _private_file(settings, places, raw.get("database", {}), "password_file")
+    _private_file(settings, places, raw.get("mail", {}), "password_file", "mail_password")
     _private_file(settings, places, raw.get("network", {}), "tls_key")
     _private_file(settings, places, raw.get("network", {}), "tls_certificate")
     text = "# Made by `up` from " + str(settings.path) + "; changes belong there.\n"
@@ -93,12 +94,17 @@ def _dataset_file(settings: Settings, places: Places, file: str) -> Path:
     return target
 
 
-def _private_file(settings: Settings, places: Places, section: dict[str, Any], key: str) -> None:
-    """Copy a file that a setting names among the secrets, and let the setting name the copy."""
+def _private_file(
+    settings: Settings, places: Places, section: dict[str, Any], key: str, name: str = ""
+) -> None:
+    """Copy a file that a setting names among the secrets, and let the setting name the copy.
+
+    The copy is called as the setting is, or ``name``.
+    """
     file = str(section.get(key, ""))
     if not file:
         return
-    target = places.secrets / key
+    target = places.secrets / (name or key)
     text = settings.resolve(file).read_text(encoding="utf-8")
     _write_private(target, text, account(settings.machine.user))
     section[key] = str(target)

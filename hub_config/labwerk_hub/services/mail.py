@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labwerk_hub.domain.mails import (
     KEPT_MS,
@@ -126,6 +126,22 @@ def send_due(
     return found
 
 
+def resume(workbench: Workbench) -> None:
+    """Take up what another process was sending when it ended, for the one that now sends.
+
+    The first such end of a mail costs no time. If it comes to that again, the mail may be
+    what ends the process, and waits as after a failure.
+    """
+    with workbench.database.reading() as tx:
+        if not tx.mails.begun():
+            return
+    now_ms = to_ms(workbench.clock())
+    with workbench.database.writing() as tx:
+        for mail in tx.mails.begun():
+            pause = pause_ms(mail.tries - 1) if mail.tries > 1 else 0
+            tx.mails.set_waiting(mail.id, mail.tries, now_ms + pause, mail.last_error)
+
+
 def forget_old(workbench: Workbench) -> int:
     """Remove addresses and texts of mails that were sent or given up long ago; how many."""
     with workbench.database.writing() as tx:
@@ -177,7 +193,7 @@ def _send(workbench: Workbench, connection: MailConnection, mail: Mail, found: R
         current = tx.mails.get(mail.id)
         if current is None or not _is_due(current, now_ms):
             return  # another service was faster, or its person was erased
-        tx.mails.set_tried(mail.id, current.tries + 1, now_ms + UNDER_WAY_MS)
+        tx.mails.set_begun(mail.id, current.tries + 1, now_ms, now_ms + UNDER_WAY_MS)
     try:
         connection.send(current)
     except MailRefusedError as error:
@@ -204,11 +220,13 @@ def _failed(
         tries = max(current.tries, mail.tries + 1)
         is_over = now_ms - current.made_ms >= workbench.policy.mail.give_up_seconds * 1000
         pause = LONGEST_PAUSE_MS if is_final else pause_ms(tries)
-        tx.mails.set_tried(mail.id, tries, now_ms + pause)
-        tx.mails.set_failed(mail.id, error, now_ms + pause, now_ms if is_over else None)
+        if is_over:
+            tx.mails.set_given_up(mail.id, tries, now_ms, error)
+        else:
+            tx.mails.set_waiting(mail.id, tries, now_ms + pause, error)
     found.failed += 1
     if is_over:
-        found.given_up.append(current)
+        found.given_up.append(replace(current, tries=tries))
 
 
 def _is_due(mail: Mail, now_ms: int) -> bool:

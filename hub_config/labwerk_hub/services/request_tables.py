@@ -64,14 +64,20 @@ class Mails(Protocol):
     def unsent(self) -> list[Mail]:
         """Those that wait, and those that were given up."""
 
-    def set_tried(self, mail: str, tries: int, next_ms: int) -> None:
+    def begun(self) -> list[Mail]:
+        """Those of which a try began whose end is not noted."""
+
+    def set_begun(self, mail: str, tries: int, begun_ms: int, next_ms: int) -> None:
         """A try begins; there is no other before ``next_ms``."""
 
     def set_sent(self, mail: str, sent_ms: int) -> None:
         """The mail server has taken it."""
 
-    def set_failed(self, mail: str, error: str, next_ms: int, given_up_ms: int | None) -> None:
-        """A try failed; the next one is at ``next_ms``, if it was not given up."""
+    def set_waiting(self, mail: str, tries: int, next_ms: int, error: str | None) -> None:
+        """After so many tries it is tried again at ``next_ms``."""
+
+    def set_given_up(self, mail: str, tries: int, given_up_ms: int, error: str) -> None:
+        """After so many tries it is not tried again."""
 
     def forget_before(self, moment_ms: int) -> int:
         """Empty address and text of what was sent or given up before then; how many."""
