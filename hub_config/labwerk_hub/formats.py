@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from babel import Locale
 from babel.dates import (
     format_date,
+    format_interval,
     format_skeleton,
     format_time,
     format_timedelta,
@@ -49,6 +50,11 @@ def size(count: int, language: str) -> str:
         value, unit = value / 1024, larger
     decimals = 0 if unit == "B" or abs(value) >= 100 else 1
     return f"{number(value, language, decimals)}{_GAP}{unit}"
+
+
+def fixed(value: Decimal, language: str, decimals: int) -> str:
+    """``value`` with just as many places, so that a column of them is in line."""
+    return format_decimal(value, "#,##0." + "0" * decimals, locale=_locale(language))
 
 
 def percent(share: float, language: str) -> str:
@@ -133,6 +139,16 @@ def month(period: str, language: str) -> str:
     year, number_of_month = map(int, period.split("-"))
     first = datetime(year, number_of_month, 1, tzinfo=UTC)
     return format_skeleton("yMMMM", first, locale=_locale(language))
+
+
+def day(when: date, language: str) -> str:
+    """A day with its year, such as ``28 Nov 2026``."""
+    return format_date(when, "medium", locale=_locale(language))
+
+
+def span(first: date, last: date, language: str) -> str:
+    """From a day to another, both included, such as ``1–30 Nov 2026``."""
+    return format_interval(first, last, "yMMMd", locale=_locale(language))
 
 
 def alternatives(items: Sequence[str], language: str) -> str:

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 from labwerk_hub.adapters.declared import declared_gpu
 from labwerk_hub.domain.admission import Reason, Refusal, Request, Rules, offers
+from labwerk_hub.domain.budgets import Balance, Purse
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
-from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.domain.waiting import Occupied
 from labwerk_hub.hub.start import Choices, choices, options_from_form
 from labwerk_hub.services.sessions import StartPage
+from support.workbench import budget
 
 H100 = "H100-80GB"
 GPU = declared_gpu("a", H100, ["1g.10gb@0", "2g.20gb@2", "3g.40gb@4"], simulated=True)
@@ -32,6 +33,7 @@ ANNA = Person(
     roles=frozenset({Role.MEMBER}),
     name="thr--anna-mueller",
     uid=200_000,
+    pseudonym="p-0000000000000001",
 )
 
 
@@ -59,8 +61,10 @@ def _page(
     gpu: Gpu = GPU,
 ) -> StartPage:
     """The start page with these slices held; by default nobody may wait for them."""
-    catalogue = Catalogue((), {}, (), (), FLAVOURS, (BASE, TORCH, UNBUILT), ())
-    balance = Balance("2026-11", granted=left, used=0, held=0, institution_left=10**9)
+    catalogue = Catalogue((), (), (), FLAVOURS, (BASE, TORCH, UNBUILT), ())
+    thr = budget("thr")
+    november = thr.periods.at(NOW)
+    purse = Purse(Balance(thr, november, granted=left, used=0, held=0, budget_left=10**9))
     pool = Pool(
         inventory=Inventory((gpu,)),
         held=held,
@@ -73,7 +77,7 @@ def _page(
         now_ms=NOW,
     )
     rules = Rules(frozenset(), waiting=waiting)
-    return StartPage(ANNA, balance, offers(catalogue, pool, balance, rules), last)
+    return StartPage(ANNA, purse, (purse,), offers(catalogue, pool, purse, rules), last)
 
 
 def _chosen(shown: Choices) -> tuple[str | None, str | None]:
@@ -204,8 +208,14 @@ def test_a_choice_that_is_no_longer_offered_is_forgotten() -> None:
 
 def test_the_form_is_read_as_it_is_and_what_is_missing_is_empty() -> None:
     sent = {"flavour": ["small"], "image": ["base"], "wait": ["1"], "_xsrf": ["x"]}
-    assert options_from_form(sent) == {"flavour": "small", "image": "base", "wait": "1"}
-    assert options_from_form({"flavour": []}) == {"flavour": "", "image": "", "wait": ""}
+    assert options_from_form(sent) == {
+        "flavour": "small",
+        "image": "base",
+        "wait": "1",
+        "payer": "",
+    }
+    assert set(options_from_form({"flavour": []}).values()) == {""}
+    assert options_from_form({"payer": ["project/rotor"]})["payer"] == "project/rotor"
 
 
 def test_what_is_full_can_be_chosen_by_whoever_may_wait() -> None:

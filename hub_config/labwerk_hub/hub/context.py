@@ -21,7 +21,9 @@ from markupsafe import Markup
 
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.budgets import Purse
+from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.periods import OUTSIDE
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.errors import EngineUnreachableError, LabwerkError
 from labwerk_hub.hub import language
@@ -29,6 +31,7 @@ from labwerk_hub.hub.stages import SENTENCES, Stage, Stages
 from labwerk_hub.hub.start import choices
 from labwerk_hub.services import board, overview, people, sessions, waiting
 from labwerk_hub.services.board_views import Board
+from labwerk_hub.services.budget_views import payer_view
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.pool_sums import PoolSums
@@ -74,11 +77,17 @@ class Budget:
 
     title: str
     period: str
+    ends: datetime
     granted: int
     used: int
     held: int
     left: int
     budget_left: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a period now for which something may be granted."""
+        return self.period != OUTSIDE
 
     @classmethod
     def of(cls, purse: Purse) -> Budget:
@@ -87,6 +96,7 @@ class Budget:
         return cls(
             title=balance.budget.title.in_language(language.current()),
             period=balance.period.name,
+            ends=from_ms(balance.period.end_ms),
             granted=balance.granted,
             used=balance.used,
             held=balance.held,
@@ -174,6 +184,10 @@ class Pages:
                 page=page,
                 choices=choices(page, wanted, instead=instead),
                 balance=Budget.of(page.purse),
+                payers=[
+                    payer_view(purse, page.purse.budget.id, language.current())
+                    for purse in page.purses
+                ],
                 base_url=base_url,
                 wait=wait,
             )
@@ -250,6 +264,7 @@ class PageContext:
         return Budget(
             title=of.title,
             period=of.period,
+            ends=of.period_ends_at,
             granted=of.granted_ticks,
             used=of.used_ticks,
             held=of.held_ticks,

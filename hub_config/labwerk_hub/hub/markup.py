@@ -6,7 +6,8 @@ same options, so all of this comes as one Jinja extension.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
@@ -16,6 +17,8 @@ from labwerk_hub import formats, texts
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.hub import language
+
+_MONTH = re.compile(r"\d{4}-\d{2}")
 
 
 def extension(zone: ZoneInfo) -> type[InternationalizationExtension]:
@@ -60,9 +63,25 @@ def _filters(zone: tzinfo) -> dict[str, object]:
     def zone_name(when: datetime) -> str:
         return formats.zone_name(when, language.current(), zone)
 
+    def day(when: date | datetime | str) -> str:
+        if isinstance(when, str):
+            when = date.fromisoformat(when)
+        local = _aware(when).astimezone(zone).date() if isinstance(when, datetime) else when
+        return formats.day(local, language.current())
+
+    def period(name: str, ends: datetime) -> str:
+        if _MONTH.fullmatch(name):
+            return formats.month(name, language.current())
+        return _gettext("until %(day)s") % {"day": day_before(ends)}
+
+    def day_before(end: datetime) -> str:
+        return day(end - timedelta(milliseconds=1))
+
     return {
         "brief": brief,
         "clock": clock,
+        "day": day,
+        "day_before": day_before,
         "zone_name": zone_name,
         "alternatives": lambda items: formats.alternatives(items, language.current()),
         "duration": lambda seconds: formats.duration(int(seconds), language.current()),
@@ -73,6 +92,7 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "localized": lambda text: Localized.in_language(text, language.current()),
         "moment": moment,
         "month": lambda period: formats.month(period, language.current()),
+        "period": period,
         "number": lambda value, decimals=0: formats.number(value, language.current(), decimals),
         "sentence": sentence,
         "utc": lambda when: _aware(when).astimezone(UTC).isoformat(timespec="seconds"),

@@ -11,10 +11,10 @@
   let asked = null;
 
   // What was selected and is gone stays wanted, until something else is selected.
-  const wanted = { flavour: "", image: "", wait: "" };
+  const wanted = { payer: "", flavour: "", image: "", wait: "" };
 
   const selected = () => {
-    for (const name of ["flavour", "image"]) {
+    for (const name of ["payer", "flavour", "image"]) {
       const input = fields.querySelector(`input[name=${name}]:checked`);
       if (input) wanted[name] = input.value;
     }
@@ -94,9 +94,12 @@
   };
 
   document.addEventListener("visibilitychange", () => (document.hidden ? pause() : run()));
-  fields.addEventListener("change", () => {
+  fields.addEventListener("change", (event) => {
     shown = "";
     entitle();
+    if (event.target.name !== "payer") return;
+    pause(); // what may be started, and for how long, depends on who pays
+    run();
   });
 
   form.addEventListener("submit", () => {
