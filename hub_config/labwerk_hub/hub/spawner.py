@@ -29,7 +29,7 @@ from labwerk_hub.errors import (
     LabwerkError,
     StorageError,
 )
-from labwerk_hub.hub import language
+from labwerk_hub.hub import asking, language
 from labwerk_hub.hub.readiness import ServerEndedError, wait_until_ready
 from labwerk_hub.hub.stages import Stage, Stages
 from labwerk_hub.services import sessions
@@ -100,9 +100,10 @@ class LabwerkSpawner(DockerSpawner):
             raise self._unable(error, spoken) from None
 
     async def _start(self, spoken: str) -> tuple[str, int]:
+        by = asking.name_of(self.handler.current_user) if self.handler else None
         request = await self._request()
         granted = await self._uninterrupted(
-            sessions.admit, self.workbench, self.user.name, request, spoken
+            sessions.admit, self.workbench, self.user.name, request, spoken, by
         )
         self.session = self.object_name = granted.spec.name
         self.image = granted.spec.image
@@ -160,9 +161,9 @@ class LabwerkSpawner(DockerSpawner):
             failed = self._start_failed and not self.cancelled
             if failed and not self.failure_log:
                 self.failure_log = await self._log_tail()
-            reason = EndReason.FAILED if failed else EndReason.STOPPED
+            reason, by = EndReason.FAILED if failed else EndReason.STOPPED, asking.who()
             try:
-                await self._call(sessions.ended, self.workbench, self.session, reason)
+                await self._call(sessions.ended, self.workbench, self.session, reason, by)
             except EngineUnreachableError as error:
                 raise web.HTTPError(503, str(error)) from error
             except StorageError as error:

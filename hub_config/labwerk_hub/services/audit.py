@@ -11,8 +11,9 @@ from labwerk_hub.domain.events import LABWERK, Event, EventKind, RecordedEvent
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import UnknownPersonError
+from labwerk_hub.services.audit_tables import Head
 from labwerk_hub.services.audit_views import EventPage, Names, shown
-from labwerk_hub.services.tables import Head, Transaction
+from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
 #: Events on one page.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from labwerk_hub.domain import idleness
 from labwerk_hub.domain.admission import Reason, Refusal
+from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.idleness import Activity, Idle, Sample
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
@@ -18,7 +19,7 @@ from labwerk_hub.domain.terms import Term, groups_of, term
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import holds
+from labwerk_hub.services import audit, holds
 from labwerk_hub.services.budgets import open_now, paying, purse_of
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.pool import inventory_of, pool_of
@@ -59,6 +60,15 @@ def extend(workbench: Workbench, person_name: str) -> Lease:
             holds.hold(workbench, tx, lease, budget, _paid_to_ms(workbench, lease), found.until_ms)
         tx.leases.set_ends(lease.session, found.until_ms)
         tx.leases.set_stopping(lease.session, None)
+        audit.record(
+            workbench,
+            tx,
+            EventKind.EXTENSION,
+            actor=person.pseudonym,
+            subject=person.pseudonym,
+            about=lease.session,
+            until_ms=found.until_ms,
+        )
         # Who prolongs is there.
         tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
         moved = tx.leases.get(lease.session)

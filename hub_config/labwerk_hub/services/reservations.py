@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 
 from labwerk_hub import formats
 from labwerk_hub.domain.catalogue import Catalogue, Flavour
+from labwerk_hub.domain.events import ROOT, EventKind
 from labwerk_hub.domain.gpu import Inventory, Slice
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.placement import Claim
 from labwerk_hub.domain.reservations import LONGEST_MS, Reservation, choose, lost, occupied
 from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services import audit
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
@@ -49,8 +51,8 @@ def current(workbench: Workbench) -> list[Reservation]:
         return tx.reservations.current(to_ms(workbench.clock()))
 
 
-def make(workbench: Workbench, wanted: Wanted, made_by: str) -> Reservation:
-    """Keep slices as ``wanted``.
+def make(workbench: Workbench, wanted: Wanted, made_by: str, *, actor: str = ROOT) -> Reservation:
+    """Keep slices as ``wanted``; ``actor`` is who does so in the audit chain.
 
     Raises ReservationError with a sentence that says what cannot be had and why; then
     nothing is kept at all.
@@ -75,10 +77,22 @@ def make(workbench: Workbench, wanted: Wanted, made_by: str) -> Reservation:
             made_ms=now_ms,
         )
         tx.reservations.add(reservation)
+        audit.record(
+            workbench,
+            tx,
+            EventKind.RESERVATION,
+            actor=actor,
+            about=reservation.id,
+            title=reservation.title,
+            flavour=reservation.flavour,
+            count=len(reservation.slices),
+            from_ms=reservation.from_ms,
+            to_ms=reservation.to_ms,
+        )
     return reservation
 
 
-def cancel(workbench: Workbench, identifier: str) -> Reservation:
+def cancel(workbench: Workbench, identifier: str, *, actor: str = ROOT) -> Reservation:
     """Give a reservation up; its slices are everybody's at once.
 
     Raises ReservationError if there is no such one, or it is over.
@@ -89,6 +103,7 @@ def cancel(workbench: Workbench, identifier: str) -> Reservation:
         if not tx.reservations.cancel(identifier, now_ms):
             known = f"there are {', '.join(there)}" if there else "there is none"
             raise ReservationError(f"No reservation {identifier!r} runs or is to come; {known}.")
+        audit.record(workbench, tx, EventKind.CANCELLATION, actor=actor, about=identifier)
         return there[identifier]
 
 

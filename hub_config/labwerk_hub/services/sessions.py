@@ -21,7 +21,7 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError, LabwerkError
-from labwerk_hub.services import metering, waiting
+from labwerk_hub.services import audit, metering, waiting
 from labwerk_hub.services.budgets import open_now, payers_of, purse_of
 from labwerk_hub.services.offers import (
     RefusedError,
@@ -108,14 +108,19 @@ def start_page(workbench: Workbench, person_name: str, payer: str = "") -> Start
 
 
 def admit(
-    workbench: Workbench, person_name: str, request: Request, language: str | None = None
+    workbench: Workbench,
+    person_name: str,
+    request: Request,
+    language: str | None = None,
+    by: str | None = None,
 ) -> Granted:
     """Grant ``request``: a lease taken, its slice cut and folders made, ready for the engine.
 
     The offer is looked up in the transaction that takes the lease, so two people who
     race for the last slice get one lease and one refusal. Raises RefusedError with the
     reason, WaitingError if they stand in line instead, StorageError or GpuDriverError if a
-    folder or the slice could not be made (the lease is given back then).
+    folder or the slice could not be made (the lease is given back then). ``by`` asks for it,
+    by their hub user name; None: the service, for somebody whose turn has come.
     """
     clear_leftovers(workbench, person_name)
     inventory = inventory_of(workbench, fresh=True)
@@ -130,6 +135,8 @@ def admit(
         tx.outcomes.count(_outcome(decided))
         if not isinstance(decided, Refusal):
             tx.people.remember_request(person_name, request)
+        if isinstance(decided, Lease):
+            audit.session_started(workbench, tx, decided, by)
     if isinstance(decided, Refusal):
         raise RefusedError(decided)
     if isinstance(decided, Ticket):
@@ -242,18 +249,20 @@ def begun(workbench: Workbench, session: str) -> None:
                 tx.leases.set_live(session, container.started_ms)
 
 
-def ended(workbench: Workbench, session: str, reason: EndReason) -> None:
+def ended(workbench: Workbench, session: str, reason: EndReason, by: str | None = None) -> None:
     """Stop a session for good: inspect, close the interval, remove, give the slice back.
 
     In this order, so that a crash in between loses no charge: the next call, or the
     service's reading of the engine, goes on where this one stopped. Stands there being
-    no container and no lease.
+    no container and no lease. ``by`` asked for it, by their hub user name (None: the service).
     """
     workbench.engine.stop(session)
     container = workbench.engine.session(session)
     with workbench.database.writing() as tx:
         is_new = metering.close(workbench, tx, session, container, reason)
         tx.activities.forget(session)
+        if is_new:
+            audit.session_ended(workbench, tx, session, by)
         if is_new and reason in _NOT_THEIR_FAULT:
             waiting.reopen(workbench, tx, session)
     # Last, since the container is what a later reading finds an unfinished end by.

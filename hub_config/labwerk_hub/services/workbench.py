@@ -66,7 +66,7 @@ class Policy:
     budget_grace_seconds: int = 600
     mail: MailPolicy = MailPolicy()
     quotas: Quotas = Quotas()
-    retention: Retention = Retention()
+    retention: Retention = field(default_factory=Retention)
     statements: StatementPolicy = StatementPolicy()
 
 

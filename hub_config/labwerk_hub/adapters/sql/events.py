@@ -94,8 +94,9 @@ class SqlEvents:
         return len(chosen)
 
     def redact_person(self, pseudonym: str) -> int:
-        """Remove the content of what was done to a person, by themselves or others."""
-        return self._redact(events.c.subject == pseudonym)
+        """Remove the content of what was done to a person, and of what they asked for."""
+        asked = (events.c.actor == pseudonym) & (events.c.kind == EventKind.REQUEST.value)
+        return self._redact((events.c.subject == pseudonym) | asked)
 
     def redacted(self) -> int:
         """How many events have no content any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from labwerk_hub.adapters.sql.tables import balances, entries, postings
 from labwerk_hub.adapters.sql.upsert import add_to
@@ -22,6 +22,13 @@ from labwerk_hub.domain.ledger import (
 )
 from labwerk_hub.services.audit_tables import Head
 
+#: Made once, since every charge asks for them.
+_POST, _ENTER = insert(postings), insert(entries)
+_HEAD = select(postings.c.id, postings.c.hash).order_by(postings.c.id.desc()).limit(1)
+_DROP_EMPTY = delete(balances).where(
+    (balances.c.account == bindparam("of_account")) & (balances.c.ticks == 0)
+)
+
 
 class SqlLedger:
     """The Ledger port within one transaction."""
@@ -38,25 +45,24 @@ class SqlLedger:
         head = self.head()
         number = head.number + 1
         of = posting.charged
-        self._connection.execute(
-            insert(postings).values(
-                id=number,
-                kind=posting.kind.value,
-                key=posting.key,
-                made_ms=posting.made_ms,
-                made_by=posting.made_by,
-                session=posting.session,
-                start_ms=of.start_ms if of else None,
-                end_ms=of.end_ms if of else None,
-                idle_ms=of.idle_ms if of else None,
-                flavour=of.flavour if of else None,
-                institution=of.institution if of else None,
-                budget=of.budget if of else None,
-                person=of.person if of else None,
-                day=of.day if of else None,
-                hash=posting.linked(number, head.hash),
-            )
-        )
+        row = {
+            "id": number,
+            "kind": posting.kind.value,
+            "key": posting.key,
+            "made_ms": posting.made_ms,
+            "made_by": posting.made_by,
+            "session": posting.session,
+            "start_ms": of.start_ms if of else None,
+            "end_ms": of.end_ms if of else None,
+            "idle_ms": of.idle_ms if of else None,
+            "flavour": of.flavour if of else None,
+            "institution": of.institution if of else None,
+            "budget": of.budget if of else None,
+            "person": of.person if of else None,
+            "day": of.day if of else None,
+            "hash": posting.linked(number, head.hash),
+        }
+        self._connection.execute(_POST, row)
         lines = [
             {
                 "posting": number,
@@ -69,7 +75,7 @@ class SqlLedger:
             for line, entry in enumerate(posting.entries)
         ]
         if lines:
-            self._connection.execute(insert(entries), lines)
+            self._connection.execute(_ENTER, lines)
         # What is added comes first, so that what is moved within an account never dips.
         for entry in sorted(posting.entries, key=lambda entry: -entry.ticks):
             key = {"budget": entry.budget, "period": entry.period, "account": entry.account}
@@ -86,8 +92,7 @@ class SqlLedger:
 
     def head(self) -> Head:
         """The latest posting's number and hash."""
-        query = select(postings.c.id, postings.c.hash).order_by(postings.c.id.desc()).limit(1)
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_HEAD).first()
         return Head(0, GENESIS) if row is None else Head(int(row.id), row.hash)
 
     def accounts(
@@ -134,5 +139,4 @@ class SqlLedger:
 
     def _drop_empty(self, session: str) -> None:
         """Sessions are many; what nothing is held for any more need not be kept."""
-        empty = (balances.c.account == held(session)) & (balances.c.ticks == 0)
-        self._connection.execute(delete(balances).where(empty))
+        self._connection.execute(_DROP_EMPTY, {"of_account": held(session)})

@@ -1,0 +1,83 @@
+"""What services need of the database for the audit chain, as small protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from labwerk_hub.domain.events import Event, EventKind, RecordedEvent
+from labwerk_hub.domain.links import EventLink, PostingLink, WrongSum
+from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.records import Record
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last link of a chain: its number, from 1 (0: there is none yet), and its hash."""
+
+    number: int
+    hash: str
+
+
+class Events(Protocol):
+    """The audit chain: append-only, but for the removal of content (``redact…``)."""
+
+    def add(self, event: Event) -> None:
+        """The next event of the chain."""
+
+    def head(self) -> Head:
+        """The latest event's number and hash."""
+
+    def of_person(
+        self, pseudonym: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[RecordedEvent]:
+        """What a person did or what was done to them, the newest first."""
+
+    def all(
+        self,
+        *,
+        kinds: Collection[EventKind] = (),
+        since_ms: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[RecordedEvent]:
+        """Everybody's, the newest first; of some kinds, or since then."""
+
+    def last_of(self, kind: EventKind) -> RecordedEvent | None:
+        """The latest event of a kind."""
+
+    def redact_older(self, kinds: Collection[EventKind], before_ms: int, limit: int) -> int:
+        """Remove the content of ``limit`` older ones at most; how many there were."""
+
+    def redact_person(self, pseudonym: str) -> int:
+        """Remove the content of what was done to a person, and of what they asked for."""
+
+    def redacted(self) -> int:
+        """How many events have no content any more."""
+
+
+class Chains(Protocol):
+    """Both chains as they were found, for whoever verifies them; read in pieces."""
+
+    def events(self) -> Iterator[EventLink]:
+        """All events, by number."""
+
+    def postings(self) -> Iterator[PostingLink]:
+        """All postings with their entries, by number."""
+
+    def wrong_balances(self) -> Iterator[WrongSum]:
+        """Balances that are not the sums of their entries."""
+
+    def wrong_usage_sums(self) -> Iterator[WrongSum]:
+        """Sums of use that are not those of the charges."""
+
+
+class Records(Protocol):
+    """All that is kept of one person."""
+
+    def of(self, person: Person) -> Iterator[Record]:
+        """Every row about a person, but for the events; their own row first."""
+
+    def replace(self, person: Person, erased: str) -> None:
+        """Put ``erased`` in the place of a person, of whom nothing else is left."""
