@@ -38,13 +38,16 @@ class Sync:
 class Syncs:
     """The record of all calls of processes that run with :attr:`variables`."""
 
-    def __init__(self, file: Path, room: int = 200_000) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._room = room
+
+    @classmethod
+    def begin(cls, file: Path, room: int = 100_000) -> Syncs:
+        """An empty record in ``file``, with room for so many calls."""
         with file.open("wb") as made:
             made.write(_HEAD.pack(0, room))
             made.truncate(_HEAD.size + room * _ROW.size)
-        file.chmod(0o666)  # Labwerk's programs have another user
+        return cls(file)
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -55,12 +58,13 @@ class Syncs:
     def count(self) -> int:
         """How many there were until now."""
         with self._file.open("rb") as file:
-            return int(_HEAD.unpack(file.read(_HEAD.size))[0])
+            count, room = _HEAD.unpack(file.read(_HEAD.size))
+        assert count <= room, f"{count} calls, but room for {room}"
+        return int(count)
 
     def since(self, count: int = 0) -> list[Sync]:
         """Those from the ``count``-th on, in the order they were finished."""
         there = self.count
-        assert there <= self._room, f"{there} calls, but room for {self._room}"
         with self._file.open("rb") as file:
             file.seek(_HEAD.size + count * _ROW.size)
             rows = file.read((there - count) * _ROW.size)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sqlalchemy import Connection, Table, insert, update
+from sqlalchemy import Connection, Table, Update, bindparam, insert, update
 
 
 def add_to(
@@ -17,11 +18,16 @@ def add_to(
 
     No other writer comes between: a writing transaction is the only one of its time.
     """
-    row = [table.c[name] == value for name, value in key.items()]
-    changed = connection.execute(
-        update(table)
-        .where(*row)
-        .values({name: table.c[name] + amount for name, amount in amounts.items()})
-    )
-    if changed.rowcount == 0:
+    values = {f"of_{name}": value for name, value in key.items()} | {
+        f"more_{name}": amount for name, amount in amounts.items()
+    }
+    if connection.execute(_adding(table, (*key,), (*amounts,)), values).rowcount == 0:
         connection.execute(insert(table).values(**key, **amounts))
+
+
+@cache
+def _adding(table: Table, key: tuple[str, ...], amounts: tuple[str, ...]) -> Update:
+    """Made once: every charge asks for it several times."""
+    row = [table.c[name] == bindparam(f"of_{name}") for name in key]
+    more = {name: table.c[name] + bindparam(f"more_{name}") for name in amounts}
+    return update(table).where(*row).values(more)
