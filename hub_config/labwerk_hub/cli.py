@@ -26,6 +26,7 @@ from labwerk_hub.commands.installed import (
 from labwerk_hub.commands.mail import mail
 from labwerk_hub.commands.pool import gpus, tickets
 from labwerk_hub.commands.reservations import reservations
+from labwerk_hub.commands.statement import statement
 from labwerk_hub.commands.storage import storage
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine.errors import MachineError
@@ -44,7 +45,7 @@ def labwerk() -> None:
     """Labwerk: notebooks with slices of GPUs, run by the institutions themselves."""
 
 
-for command in (gpus, images, mail, reservations, storage, tickets):
+for command in (gpus, images, mail, reservations, statement, storage, tickets):
     labwerk.add_command(command)
 
 

@@ -40,7 +40,7 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   tickets [--json]      show who waits
   reservations add|list|cancel
   statement make|list|verify
-  storage list|measure|snapshot
+  storage list|measure|snapshot|convert
   reset [--yes]         remove everything that `up` made
 """
 #: Those that change nothing, and serve before anything is installed, too.
@@ -54,7 +54,7 @@ _KNOWN = frozenset(
         *("cache", "data", "datasets", "env", "envs", "homes", "hub.sqlite", "images.json"),
         *("jupyterhub_config.py", "labwerk.sqlite", "lock", "logs", "lost+found", "made.json"),
         *("node", "notebooks", "origin.json", "projects", "run", "secrets", "settings.toml"),
-        *("snapshots", "volume", "volume.btrfs"),
+        *("snapshots", "volume", "volume.btrfs", "homes.before", "projects.before", "converting"),
     ]
 )
 

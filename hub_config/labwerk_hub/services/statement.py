@@ -76,7 +76,8 @@ def available(workbench: Workbench) -> list[Available]:
 
 def names_for(workbench: Workbench, statement: Statement, language: str) -> Names:
     """What everything in a statement is called now."""
-    policy, parts = workbench.policy.statements, (*statement.positions, *statement.lines)
+    policy = workbench.policy.statements
+    used = {line.budget for line in statement.lines}
     flavours = {one.name: one.title for one in workbench.catalogue.flavours}
     with workbench.database.reading() as tx:
         known = (
@@ -91,7 +92,7 @@ def names_for(workbench: Workbench, statement: Statement, language: str) -> Name
         institution=_institution(workbench, statement.institution, language),
         budgets={
             budget: paying(workbench, budget, statement.institution).title.in_language(language)
-            for budget in sorted({part.budget for part in parts})
+            for budget in sorted(used | {position.budget for position in statement.positions})
         },
         flavours={
             name: flavours[name].in_language(language) if name in flavours else name

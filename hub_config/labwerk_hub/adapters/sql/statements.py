@@ -122,4 +122,4 @@ class SqlStatements:
 
     def _last(self, query: Select[tuple[int, str]]) -> tuple[int, str]:
         row = self._connection.execute(query.limit(1)).first()
-        return (0, GENESIS) if row is None else (int(row[0]), row[1])
+        return (0, GENESIS) if row is None else (int(row.id), str(row.hash))

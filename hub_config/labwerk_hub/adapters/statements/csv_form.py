@@ -1,0 +1,78 @@
+"""A statement as CSV (RFC 4180, UTF-8, one header): a row for each line, and their sum.
+
+The columns are stable: new ones are only ever added after the last. Amounts stand there as
+people read them (GPU-hours and hours, with a decimal dot) and exactly (ticks, milliseconds).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from labwerk_hub.adapters.statements.form import (
+    Found,
+    UnreadableStatementError,
+    gpu_hours,
+    hours,
+    placed,
+)
+from labwerk_hub.domain.statement import Line, Statement, Sums
+from labwerk_hub.services.statement import Names
+
+COLUMNS = (
+    "record", "institution", "month", "status", "budget", "person", "name", "flavour",
+    "gpu_hours", "over_use_gpu_hours", "hours", "idle_hours", "sessions",
+    "ticks", "over_use_ticks", "milliseconds", "idle_milliseconds",
+    "posting", "posting_hash", "event", "event_hash", "signature",
+)  # fmt: skip
+_WHERE = ("record", "budget", "person", "flavour")
+#: What a spreadsheet would take for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(statement: Statement, names: Names) -> bytes:
+    """The file; the same for the same statement and names."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, dialect="excel")  # RFC 4180: commas, CR LF, doubled quotes
+    rows.writerow(COLUMNS)
+    for line in statement.lines:
+        name = names.people.get(line.person, "")
+        shown = f"'{name}" if name.startswith(_FORMULA) else name
+        who = (line.budget, line.person, shown, line.flavour)
+        rows.writerow(_row(statement, "use", who, line))
+    rows.writerow(_row(statement, "total", ("", "", "", ""), statement.sums))
+    return text.getvalue().encode()
+
+
+def read(content: bytes) -> Found:
+    """What the file says; UnreadableStatementError if it is another one.
+
+    Names are not compared: they are as of the day on which the file was written.
+    """
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    if not rows or any(set(row) != set(COLUMNS) or None in row.values() for row in rows):
+        raise UnreadableStatementError(
+            "This is no statement of Labwerk: its columns are not those that `statement make` "
+            "writes, or a row is cut off; verify the file as it was written."
+        )
+    return Found(rows[-1]["institution"], rows[-1]["month"], placed(_figures(rows)))
+
+
+def _row(
+    statement: Statement, record: str, who: tuple[str, str, str, str], part: Line | Sums
+) -> tuple[str | int, ...]:
+    heads = statement.heads
+    return (
+        record, statement.institution, statement.month,
+        "final" if statement.final else "preliminary", *who,
+        gpu_hours(part.ticks), gpu_hours(part.over_ticks), hours(part.ms), hours(part.idle_ms),
+        part.sessions, part.ticks, part.over_ticks, part.ms, part.idle_ms,
+        heads.posting, heads.posting_hash, heads.event, heads.event_hash, statement.signature,
+    )  # fmt: skip
+
+
+def _figures(rows: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        where = ", ".join(row[column] for column in _WHERE if row[column])
+        yield from ((f"{where}: {c}", row[c]) for c in COLUMNS if c != "name")

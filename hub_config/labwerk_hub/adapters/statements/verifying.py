@@ -1,0 +1,92 @@
+"""Whether a file that was handed out says what the ledger says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from labwerk_hub.adapters.statements import csv_form, json_form, pdf_form, usage_record
+from labwerk_hub.adapters.statements.form import Format, Found, UnreadableStatementError
+from labwerk_hub.adapters.statements.rendering import render
+from labwerk_hub.domain.statement import Statement
+from labwerk_hub.services.statement import Names
+
+_READERS = {
+    Format.PDF: pdf_form.read,
+    Format.CSV: csv_form.read,
+    Format.JSON: json_form.read,
+    Format.USAGE_RECORD: usage_record.read,
+}
+_ABSENT = "nothing"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``differences`` has one sentence for each figure that is not the ledger's.
+
+    ``note`` is what else is to be said of a file whose figures are right.
+    """
+
+    form: Format
+    statement: Statement
+    differences: tuple[str, ...]
+    note: str | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether the file says what the ledger says."""
+        return not self.differences
+
+
+def verify(content: bytes, made: Callable[[str, str], tuple[Statement, Names]]) -> Verdict:
+    """Compare a file with the ledger.
+
+    ``made`` makes the statement of an institution and a month anew, with the names of now.
+    Raises UnreadableStatementError for a file that is none, and what ``made`` raises.
+    """
+    form = _form(content)
+    try:
+        found = _READERS[form](content)
+    except UnicodeDecodeError:
+        raise UnreadableStatementError(
+            "This is no statement of Labwerk: it is not UTF-8 text; verify the file as "
+            "`statement make` wrote it."
+        ) from None
+    statement, names = made(found.institution, found.month)
+    shown = found.names or names
+    from_the_ledger = render(statement, form, shown)
+    differences = list(_differences(found, _READERS[form](from_the_ledger).figures))
+    note = None
+    if form is Format.PDF and not differences and content != from_the_ledger:
+        differences = list(pdf_form.differing_text(content, from_the_ledger))
+        note = (
+            None
+            if differences
+            else (
+                "Its text and figures are right, but it is not the file that this Labwerk writes: "
+                "another version wrote it, or its looks were changed."
+            )
+        )
+    return Verdict(form, statement, tuple(differences), note)
+
+
+def _form(content: bytes) -> Format:
+    """The form by how a file begins."""
+    begins = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not begins:
+        raise UnreadableStatementError(
+            "The file is empty; a month in which nothing was charged has no usage record. "
+            "Verify another form of its statement."
+        )
+    if begins.startswith(b"%PDF-"):
+        return Format.PDF
+    if begins.startswith(b"{"):
+        return Format.USAGE_RECORD if b'"UsageRecords"' in begins else Format.JSON
+    return Format.CSV
+
+
+def _differences(found: Found, expected: Mapping[str, str]) -> Iterator[str]:
+    for where in dict.fromkeys([*expected, *found.figures]):
+        says, is_right = found.figures.get(where, _ABSENT), expected.get(where, _ABSENT)
+        if says != is_right:
+            yield f"{where}: the file says {says}, the ledger {is_right}"
