@@ -21,6 +21,7 @@ from labwerk_hub.domain.quotas import DiskUse, Folder, FolderKind, How
 from labwerk_hub.errors import StorageError
 from labwerk_hub.machine import mounts
 from labwerk_hub.machine.accounts import ensure_folders
+from labwerk_hub.machine.convert import convert
 from labwerk_hub.machine.down import remove_state
 from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
@@ -282,6 +283,44 @@ def test_homes_that_are_there_are_not_moved_into_a_file_by_themselves(settings: 
     (places.homes / ANNA.name).mkdir()
     (problem,) = volume_problems(settings.storage, places)
     assert "`down`, `storage convert` and `up`" in problem.message
+
+
+def test_homes_that_are_there_are_converted_and_keep_all_they_had(settings: Settings) -> None:
+    places, told = Places(settings.machine.state), list[str]()
+    with helper(with_storage(settings, backing="auto")) as storage:
+        home, rotor = storage.prepare_home(ANNA), storage.prepare_project("rotor")
+        in_session(home, "mkdir sub && echo mine > sub/notes.txt && ln -s sub link")
+    left = convert(settings, places, told.append)
+    assert told == [f"{home} is converted.", f"{rotor} is converted."]
+    assert [folder.name for folder in left] == ["homes.before", "projects.before"]
+    assert list(volume_problems(settings.storage, places)) == []
+    with helper(settings) as storage:
+        assert storage.prepare_home(ANNA) == home
+        assert in_session(home, "cat link/notes.txt") == "mine\n"
+        assert Path(home, "sub").stat().st_uid == ANNA.uid
+        assert "system.posix_acl_default" in os.listxattr(rotor)
+        assert REFUSED in write(home, "large.bin", 32)
+        assert REFUSED in write(rotor, "large.bin", 48)
+
+
+def test_a_conversion_that_was_interrupted_goes_on_and_nothing_starts_before(
+    settings: Settings,
+) -> None:
+    places, told = Places(settings.machine.state), list[str]()
+    with helper(with_storage(settings, backing="auto")) as storage:
+        home, others = storage.prepare_home(ANNA), storage.prepare_home(BEN)
+        write(home, "data.bin", 1)
+
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt(line)
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(settings, places, interrupt)
+    (problem,) = volume_problems(settings.storage, places)
+    assert "run it again" in problem.message
+    convert(settings, places, told.append)
+    assert told == [f"{others} is converted."]
+    assert in_session(home, "ls") == "data.bin\n"
 
 
 def test_a_file_that_is_in_use_cannot_be_given_up_by_a_setting(settings: Settings) -> None:

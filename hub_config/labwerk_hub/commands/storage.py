@@ -1,4 +1,4 @@
-"""Commands about disk space: `storage list`, `measure` and `snapshot`."""
+"""Commands about disk space: `storage list`, `measure`, `snapshot` and `convert`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labwerk_hub.commands.installed import installation, settings_option
+from labwerk_hub.commands.installed import installation, root, settings_file, settings_option
 from labwerk_hub.commands.pool import json_option
+from labwerk_hub.machine.errors import MachineError
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -58,6 +59,27 @@ def snapshot(name: str | None, file: Path | None) -> None:
     for taken in take(bootstrap.workbench(settings), name):
         click.echo(f"A snapshot of {taken} was taken.")
     click.echo("Homes without a change since their last snapshot got none.")
+
+
+@storage.command()
+@settings_option
+def convert(file: Path | None) -> None:
+    """Make plain folders subvolumes, so that quotas hold; Labwerk must be down."""
+    from labwerk_hub.machine import locking
+    from labwerk_hub.machine.convert import convert as convert_all
+    from labwerk_hub.machine.places import Places
+    from labwerk_hub.settings import load_settings
+
+    root("storage convert")
+    settings = load_settings(settings_file(file))
+    places = Places(settings.machine.state)
+    if not places.homes.exists():
+        raise MachineError(f"There is no Labwerk in {places.state}; `up` makes it.")
+    with locking.locked(places):
+        left = convert_all(settings, places, click.echo)
+    click.echo("Every folder is a subvolume now; `up` applies the quotas.")
+    for folder in left:
+        click.echo(f"What was there before is in {folder}; remove it when you have looked.")
 
 
 def _show(found: Sequence[StorageView], zone: ZoneInfo, *, as_json: bool) -> None:

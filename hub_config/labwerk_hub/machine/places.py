@@ -147,6 +147,11 @@ class Places:
         return self.state / "volume"
 
     @property
+    def converting(self) -> Path:
+        """There while folders are being made subvolumes."""
+        return self.state / "converting"
+
+    @property
     def data(self) -> Path:
         """One folder per session, into which its datasets are mounted."""
         return self.state / "data"

@@ -30,6 +30,11 @@ def parts(places: Places) -> tuple[Path, ...]:
 
 def volume_problems(storage: StorageSettings, places: Places) -> Iterator[StorageError]:
     """Why the settings cannot be had here; looking changes nothing."""
+    if places.converting.exists():
+        yield StorageError(
+            f"{places.converting} is there: `storage convert` was interrupted; run it again."
+        )
+        return
     if storage.backing != "btrfs-file":
         if places.volume_file.exists():
             yield StorageError(
