@@ -15,21 +15,33 @@ from labwerk_hub.domain.admission import (
     find,
     offers,
 )
+from labwerk_hub.domain.budgets import Balance, Budget, Purse
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
-from labwerk_hub.domain.ledger import Balance
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.reservations import Reservation
 from labwerk_hub.domain.terms import SessionRule
+from labwerk_hub.domain.texts import GpuHours
 from labwerk_hub.domain.waiting import Occupied, Ticket, TicketState, Turn
-from support.workbench import H100, HOUR_MS, MINUTE_MS, NOON, dynamic_gpu, fixed_gpu, flavour, image
+from support.workbench import (
+    H100,
+    HOUR_MS,
+    MINUTE_MS,
+    NOON,
+    budget,
+    dynamic_gpu,
+    fixed_gpu,
+    flavour,
+    image,
+)
 
 NOW = to_ms(NOON)
 GPU = fixed_gpu("a", "1g.10gb@0", "1g.10gb@1", "3g.40gb@4")
 FIRST, SECOND, LARGE = GPU.slices
 SMALL, CPU = flavour("small", "1g.10gb"), flavour("cpu", longest_hours=12, default_hours=0)
 BASE = image("base")
+THR = budget("thr")
 ASKED = Request("small", "base")
 ALL = 10**9
 
@@ -59,16 +71,26 @@ def _pool(
     )
 
 
+def _purse(left: int, following: int | None = None, of: Budget = THR) -> Purse:
+    """What is left now, and in the period after."""
+    period = of.periods.at(NOW)
+    later = of.periods.at(period.end_ms)
+    return Purse(
+        Balance(of, period, granted=left, used=0, held=0, budget_left=ALL),
+        Balance(of, later, following, 0, 0, ALL) if following is not None else None,
+    )
+
+
 def _offers(
     pool: Pool,
     left: int = ALL,
     rules: Rules | None = None,
     wanted: Flavour = SMALL,
     shown: Image = BASE,
+    of: Budget = THR,
 ) -> tuple[Offer, ...]:
-    catalogue = Catalogue((), {}, (), (), (wanted, CPU), (shown,), ())
-    balance = Balance("2026-11", granted=left, used=0, held=0, institution_left=ALL)
-    return offers(catalogue, pool, balance, rules or Rules(pool.groups))
+    catalogue = Catalogue((), (), (), (wanted, CPU), (shown,), ())
+    return offers(catalogue, pool, _purse(left, of=of), rules or Rules(pool.groups))
 
 
 def _offer(pool: Pool, left: int = ALL, rules: Rules | None = None) -> Offer:
@@ -255,10 +277,42 @@ def test_a_choice_that_is_not_on_the_page_is_refused() -> None:
     assert found.message.params == {"flavour": "huge" * 10, "image": "base"}
 
 
-def test_the_balance_is_bounded_by_the_institutions_budget() -> None:
-    assert Balance("p", granted=100, used=10, held=20, institution_left=50).left == 50
-    assert Balance("p", granted=100, used=10, held=20, institution_left=500).left == 70
-    assert Balance("p", granted=100, used=90, held=20, institution_left=500).left == 0
+def test_a_persons_balance_is_bounded_by_what_the_budget_has_for_everybody() -> None:
+    def left(used: int, budget_left: int) -> int:
+        period = THR.periods.at(NOW)
+        return Balance(THR, period, 100, used=used, held=20, budget_left=budget_left).left
+
+    assert (left(10, 50), left(10, 500), left(90, 500)) == (50, 70, 0)
+
+
+def test_a_refusal_for_want_of_budget_names_what_is_left_and_what_is_missing() -> None:
+    refusal = _refusal(_offer(_pool(), left=864))
+    params = refusal.message.params
+    assert params["budget"] == THR.title
+    # A quarter of an hour of the small slice is 2700 ticks; 864 are a hundredth of a GPU-hour,
+    # to which the missing 1836 are rounded up, so that asking for as much is enough.
+    assert (params["left"], params["missing"]) == (GpuHours(864), GpuHours(3 * 864))
+
+
+def test_where_the_budget_allows_it_a_session_runs_without_budget_on_what_is_free() -> None:
+    generous = budget("thr", over_use=True)
+    found = find(_offers(_pool(), left=0, of=generous), ASKED)
+    assert isinstance(found, Offer)
+    assert (found.over_use, found.refusal, found.lasts_seconds) == (True, None, 0)
+    assert found.usual_seconds == 2 * 3600
+    full = find(_offers(_pool(_due(FIRST), _due(SECOND)), left=0, of=generous), ASKED)
+    assert isinstance(full, Offer)
+    assert full.over_use
+    assert full.may_wait
+
+
+def test_a_session_over_a_periods_end_needs_what_both_periods_have() -> None:
+    rate, hour = 3, 3600
+    near = THR.periods.at(NOW).end_ms - hour * 1000  # an hour before the month's end
+    assert _purse(rate * hour * 2).pays_seconds(rate, near) == hour
+    assert _purse(rate * hour * 2, rate * 600).pays_seconds(rate, near) == hour + 600
+    assert _purse(rate * 1800, rate * hour).pays_seconds(rate, near) == 1800
+    assert _purse(rate * 1800, rate * hour).missing_ticks(rate, hour, near) == rate * 1800
 
 
 def test_an_offer_that_real_and_simulated_gpus_serve_says_which_would_be_handed_out() -> None:
