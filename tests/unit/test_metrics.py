@@ -14,12 +14,15 @@ from labwerk_hub.adapters.declared import DeclaredGpus
 from labwerk_hub.api.metrics import exposition
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.quotas import Folder, FolderKind
 from labwerk_hub.domain.waiting import Ticket, TicketState
+from labwerk_hub.services import storage
 from labwerk_hub.services.reservations import Wanted, make
 from labwerk_hub.services.workbench import Workbench
 from prometheus_client.parser import text_string_to_metric_families
 from support.hub_service import serving
 from support.small_install import SmallInstall, install
+from support.workbench import Bench
 
 SMALL = [Slice("fixed", "1g.10gb", start, 1) for start in (0, 1)]
 ADDRESS = "/services/labwerk/metrics"
@@ -166,7 +169,7 @@ def test_waits_and_outcomes_are_counted(site: SmallInstall) -> None:
 
 def test_every_metric_says_what_it_is(site: SmallInstall) -> None:
     families = _scraped(site.workbench).families
-    assert len(families) == 9
+    assert len(families) == 11
     assert all(name.startswith("labwerk_") for name in families)
     assert [name for name, family in families.items() if not family.documentation] == []
     assert families["labwerk_starts"].type == "counter"
@@ -207,3 +210,14 @@ def test_nobody_else_reads_them_and_is_told_why(
     answered, _, text = _get(service, token)
     assert (answered, json.loads(text)["code"]) == (status, code)
     assert "labwerk_gpus" not in text
+
+
+def test_folders_are_counted_by_how_full_they_are(bench: Bench, tmp_path: Path) -> None:
+    for name, gib in (("Anna", 5), ("Ben", 19), ("Cleo", 25)):
+        folder = Folder(FolderKind.HOME, bench.person(name))
+        (tmp_path / "homes" / folder.name).mkdir(parents=True)
+        bench.storage.used[folder], bench.storage.limits[folder] = gib * 2**30, 20 * 2**30
+    storage.look(bench.workbench)
+    found = _Figures(exposition(bench.workbench).decode())
+    assert found.states("labwerk_folders", kind="home") == {"room": 1, "near": 1, "over": 1}
+    assert found("labwerk_folder_bytes", kind="home", quota="measured") == 49 * 2**30

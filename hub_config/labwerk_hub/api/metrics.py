@@ -58,6 +58,7 @@ class _Pool(Collector):
         """Every metric there is."""
         yield from self._pool()
         yield from self._people()
+        yield from self._disk()
 
     def _pool(self) -> Iterator[Metric]:
         read = self._read
@@ -131,3 +132,22 @@ class _Pool(Collector):
         for outcome, count in read.outcomes.items():
             starts.add_metric([outcome], count)
         yield starts
+
+    def _disk(self) -> Iterator[Metric]:
+        folders = GaugeMetricFamily(
+            "labwerk_folders",
+            "Homes and projects as last measured: with room, near their quota, or over (full where "
+            "the file system refuses more).",
+            labels=["kind", "state"],
+        )
+        for (kind, state), count in self._read.folders.items():
+            folders.add_metric([kind.value, state.value], count)
+        yield folders
+        held = GaugeMetricFamily(
+            "labwerk_folder_bytes",
+            "What homes and projects hold together, by who sees to their quotas.",
+            labels=["kind", "quota"],
+        )
+        for (kind, how), count in self._read.folder_bytes.items():
+            held.add_metric([kind.value, how.value], count)
+        yield held

@@ -10,6 +10,7 @@ from enum import StrEnum
 from labwerk_hub.domain.board import Kind, Shape, Sums, fitting
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.quotas import DiskUse, FolderKind, Fullness, How, fullness
 from labwerk_hub.domain.reservations import Reservation
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.services.tables import Wait
@@ -31,7 +32,9 @@ class Figures:
     """Everything that is measured; times in milliseconds.
 
     ``slices`` is by (flavour, state), ``gpus`` by (model, whether it is well), ``units`` by
-    (model, state); ``fragmentation`` by flavour, see :func:`_fragmentation`.
+    (model, state); ``fragmentation`` by flavour, see :func:`_fragmentation`. ``folders`` counts
+    homes and projects by (kind, how full), ``folder_bytes`` is what they hold by (kind, who
+    sees to the limit); both as last measured.
     """
 
     slices: Mapping[tuple[str, State], int]
@@ -43,6 +46,8 @@ class Figures:
     waits: Mapping[str, Wait]
     outcomes: Mapping[str, int]
     fragmentation: Mapping[str, float]
+    folders: Mapping[tuple[FolderKind, Fullness], int]
+    folder_bytes: Mapping[tuple[FolderKind, How], int]
 
 
 def figures(workbench: Workbench) -> Figures:
@@ -55,6 +60,7 @@ def figures(workbench: Workbench) -> Figures:
         sessions = tx.holdings.sessions([f.name for f in workbench.catalogue.flavours])
         tickets = [ticket for ticket in tx.tickets.open() if ticket.state is TicketState.WAITING]
         waits, outcomes = tx.tickets.waits(), tx.outcomes.all()
+        uses = tx.storage_uses.all()
     profiles_of = {f.name: f.slices for f in workbench.catalogue.flavours if f.needs_gpu}
     claimed = {
         flavour: list(_claimed(of_flavour, held, now_ms))
@@ -85,7 +91,18 @@ def figures(workbench: Workbench) -> Figures:
         fragmentation={
             flavour: _fragmentation(open_, profiles) for flavour, profiles in profiles_of.items()
         },
+        folders=Counter(
+            (use.folder.kind, fullness(use, workbench.policy.quotas.warn_percent)) for use in uses
+        ),
+        folder_bytes=_folder_bytes(uses),
     )
+
+
+def _folder_bytes(uses: Iterable[DiskUse]) -> Mapping[tuple[FolderKind, How], int]:
+    found: Counter[tuple[FolderKind, How]] = Counter()
+    for use in uses:
+        found[use.folder.kind, use.how] += use.used_bytes or 0
+    return found
 
 
 def _claimed(
