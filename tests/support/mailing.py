@@ -144,7 +144,7 @@ def mail_server(
             "auth_required": True,
             "auth_require_tls": security != "tls",
         }
-    running = Controller(server, "127.0.0.1", server.port, **options)
+    running = Controller(server, "127.0.0.1", server.port, **options)  # type: ignore[arg-type]
     running.start()
     try:
         yield server

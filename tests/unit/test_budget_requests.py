@@ -309,7 +309,7 @@ def test_requests_and_decisions_stand_in_the_audit_chain_without_names(site: Sit
     request = budget_requests.ask(work, site.anna, ROTOR, HOUR)
     budget_requests.grant(work, site.lea, request.id, HOUR)
     with work.database.reading() as tx:
-        found = tx.events.all(kinds=(EventKind.REQUEST, EventKind.DECISION))
+        found = tx.events.find(kinds=(EventKind.REQUEST, EventKind.DECISION))
     decision, asked = (recorded.event for recorded in found)
     assert asked is not None
     assert decision is not None

@@ -74,11 +74,15 @@ def _line(view: MailView, now: Moment, zone: ZoneInfo) -> str:
         return formats.moment(when, "en", zone, now)
 
     if view.next_try_at is None:
-        what = f"given up after {view.tries} tries"
+        what = f"given up after it was tried {_times(view.tries)}"
     elif view.tries == 0:
         what = "waits"
     else:
-        what = f"tried {view.tries} times, next {moment(view.next_try_at)}"
+        what = f"tried {_times(view.tries)}, next {moment(view.next_try_at)}"
     said = f": {view.last_error}" if view.last_error else ""
     to = view.to or "(no longer kept)"
     return f"{view.id}  {to}, {view.about}, since {moment(view.made_at)}: {what}{said}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

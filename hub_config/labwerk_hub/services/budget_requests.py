@@ -203,7 +203,7 @@ def open_for(workbench: Workbench, by: Person | None) -> tuple[Asked, ...]:
         asked
         for asked in found
         if asked.budget.periods.at(now_ms).name == asked.request.period
-        and _may_answer(by, asked.request, asked.budget)
+        and may_answer(by, asked.request, asked.budget)
     )
 
 
@@ -241,7 +241,7 @@ def _to_decide(
     budget = workbench.catalogue.budgets.get(request.budget) if request is not None else None
     if request is None or budget is None:
         raise _unknown(request_id)
-    if not _may_answer(by, request, budget):
+    if not may_answer(by, request, budget):
         if by is not None and not may_decide(by, budget) and by.name != request.person:
             raise _unknown(request_id)  # that it exists is nothing to them
         raise NotTheirsToDecideError(
@@ -332,7 +332,7 @@ def _enlarge(
         )
 
 
-def _may_answer(by: Person | None, request: BudgetRequest, budget: Budget) -> bool:
+def may_answer(by: Person | None, request: BudgetRequest, budget: Budget) -> bool:
     """Whether somebody may decide this one; nobody decides what they asked for themselves."""
     if by is None:
         return True
@@ -358,7 +358,7 @@ def _to_tell(tx: Transaction, request: BudgetRequest, budget: Budget) -> list[Pe
             if person.name != request.person
             and person.email is not None
             and is_address(person.email)
-            and _may_answer(person, request, budget)
+            and may_answer(person, request, budget)
         ]
         if found:
             return found
