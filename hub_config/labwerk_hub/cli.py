@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labwerk_hub.commands.audit import audit
 from labwerk_hub.commands.images import images
 from labwerk_hub.commands.installed import (
     Installed,
@@ -24,6 +25,7 @@ from labwerk_hub.commands.installed import (
     yes_option,
 )
 from labwerk_hub.commands.mail import mail
+from labwerk_hub.commands.people import people
 from labwerk_hub.commands.pool import gpus, tickets
 from labwerk_hub.commands.reservations import reservations
 from labwerk_hub.commands.statement import statement
@@ -45,7 +47,7 @@ def labwerk() -> None:
     """Labwerk: notebooks with slices of GPUs, run by the institutions themselves."""
 
 
-for command in (gpus, images, mail, reservations, statement, storage, tickets):
+for command in (audit, gpus, images, mail, people, reservations, statement, storage, tickets):
     labwerk.add_command(command)
 
 

@@ -40,7 +40,5 @@ class Tamperer:
                     query = f"SELECT count(*) FROM {table} WHERE {where}"
                     if there.execute(query, (text,)).fetchone()[0]:
                         found.append(f"{table}.{column}")
-        for part in sorted(self.file.parent.glob(f"{self.file.name}*")):
-            if text.encode() in part.read_bytes():
-                found.append(part.name)
-        return found
+        parts = sorted(self.file.parent.glob(f"{self.file.name}*"))
+        return found + [part.name for part in parts if text.encode() in part.read_bytes()]

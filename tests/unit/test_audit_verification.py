@@ -59,11 +59,15 @@ def test_what_nobody_touched_is_as_it_was_written(used: Bench) -> None:
         "UPDATE events SET actor = 'p-0' WHERE id = 2",
         "UPDATE events SET at_ms = at_ms + 1 WHERE id = 2",
         "UPDATE events SET content = NULL WHERE id = 2",
-        "UPDATE events SET kind = 'entering', content = NULL, salt = NULL, actor = NULL,"
-        " subject = NULL, object = NULL WHERE id = 2",
+        (
+            "UPDATE events SET kind = 'entering', content = NULL, salt = NULL, actor = NULL,"
+            " subject = NULL, object = NULL WHERE id = 2"
+        ),
         "DELETE FROM events WHERE id = 2",
-        "INSERT INTO events SELECT 7, at_ms, kind, actor, subject, object, content, salt,"
-        " content_digest, hash FROM events WHERE id = 2",
+        (
+            "INSERT INTO events SELECT 7, at_ms, kind, actor, subject, object, content, salt,"
+            " content_digest, hash FROM events WHERE id = 2"
+        ),
         "DELETE FROM postings WHERE id = 1",
         "UPDATE entries SET ticks = 0",
         "UPDATE postings SET person = 'p-0'",
@@ -181,7 +185,7 @@ def test_content_that_is_over_its_time_goes_and_the_chain_stays_valid(used: Benc
     assert verified.findings == ()
     assert (verified.events, verified.removed) == (6, 4)  # seals are kept
     with used.workbench.database.reading() as tx:
-        old = [recorded for recorded in tx.events.all() if recorded.event is None]
+        old = [recorded for recorded in tx.events.find() if recorded.event is None]
     assert [recorded.kind for recorded in old] == ["stop", "start", "stop", "start"]
 
 

@@ -130,7 +130,7 @@ def test_what_was_done_to_others_stays_under_the_pseudonym(left: Bench) -> None:
 
 
 def test_nobody_is_erased_while_a_session_runs(left: Bench) -> None:
-    with pytest.raises(LeaverError, match="thr--ada has the session lw-.*stop it first"):
+    with pytest.raises(LeaverError, match=r"thr--ada has the session lw-.*stop it first"):
         leavers.erase(left.workbench, "thr--ada")
     assert people.find(left.workbench, "thr--ada") is not None
 

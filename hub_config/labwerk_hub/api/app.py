@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request, status
 from fastapi.responses import JSONResponse
@@ -14,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from labwerk_hub import bootstrap
 from labwerk_hub.api import metrics, session
 from labwerk_hub.api.auth import HubAuth, MissingScopeError, PersonName, UnauthorizedError
+from labwerk_hub.api.daily import TASKS, Daily
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.line import Line
 from labwerk_hub.api.mail_loop import MailLoop
@@ -21,7 +24,7 @@ from labwerk_hub.api.metering import Metering
 from labwerk_hub.api.problems import PROBLEMS, Problem
 from labwerk_hub.api.storage_loop import StorageLoop
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import overview
+from labwerk_hub.services import audit, overview
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.settings import Language, Settings
 from labwerk_hub.texts import render
@@ -58,6 +61,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     hub = Hub(hub_api, token)
     metering = Metering(workbench, hub, settings.sessions.metering_period)
     line = Line(workbench, hub)
+    # The file is read now: what it is later is not what the service runs with.
+    settings_taken = partial(audit.settings_taken, digest=digest_of(settings))
+    daily = Daily(workbench, (settings_taken, *TASKS))
     disk = StorageLoop(workbench)
     mail = MailLoop(workbench, bootstrap.mail_server(settings))
 
@@ -65,11 +71,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         metering.start()
         line.start()
+        daily.start()
         disk.start()
         mail.start()
         yield
         await run_in_threadpool(disk.stop)
         await run_in_threadpool(mail.stop)
+        await run_in_threadpool(daily.stop)
         await run_in_threadpool(line.stop)
         await run_in_threadpool(metering.stop)
 
@@ -97,6 +105,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(session.router(PREFIX))
     app.include_router(metrics.router(PREFIX))
     return app
+
+
+def digest_of(settings: Settings) -> str:
+    """What tells the settings file from what it was before."""
+    return hashlib.sha256(settings.path.read_bytes()).hexdigest()[:12]
 
 
 def _router() -> APIRouter:

@@ -1,4 +1,4 @@
-"""What the service asks of the hub: whose servers there are, to start one, to stop one."""
+"""What is asked of the hub: whose servers there are, to start or stop one, to forget somebody."""
 
 from __future__ import annotations
 
@@ -84,6 +84,13 @@ class Hub:
         answer = self._request("POST", path, json=dict(choice), accepted={httpx.codes.BAD_REQUEST})
         if answer.status_code == httpx.codes.BAD_REQUEST:
             _log.info("%s has a server that is starting, running or stopping", person)
+
+    def forget(self, person: str) -> None:
+        """Remove a person whose server does not run; nothing if the hub knows them no more.
+
+        Raises HubUnreachableError.
+        """
+        self._request("DELETE", f"users/{person}", accepted={httpx.codes.NOT_FOUND})
 
     def _request(
         self, method: str, path: str, accepted: Collection[int] = (), **kwargs: object

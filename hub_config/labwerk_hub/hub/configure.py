@@ -65,11 +65,17 @@ def _service(c: Config, settings: Settings) -> None:
         {
             "name": "labwerk-service",
             "description": (
-                "Reads whose servers run, ends sessions whose time is up, "
-                "and starts those of people who stood in line"
+                "Reads whose servers run, ends sessions whose time is up, starts those of "
+                "people who stood in line, and removes people who are erased"
             ),
             "services": [SERVICE],
-            "scopes": ["list:users", "read:servers", "start:servers", "delete:servers"],
+            "scopes": [
+                "list:users",
+                "read:servers",
+                "start:servers",
+                "delete:servers",
+                "delete:users",
+            ],
         }
     ]
     c.JupyterHub.extra_user_scopes = {_SERVICE_ACCESS}

@@ -5,19 +5,22 @@ An event is recorded in the transaction of what it tells of: both are kept, or n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from labwerk_hub.domain.events import LABWERK, Event, EventKind, RecordedEvent
+from labwerk_hub.domain.events import LABWERK, ROOT, Event, EventKind, RecordedEvent
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import UnknownPersonError
 from labwerk_hub.services.audit_tables import Head
-from labwerk_hub.services.audit_views import EventPage, Names, shown
+from labwerk_hub.services.audit_views import EventPage, EventView, Names, shown
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
-#: Events on one page.
+#: Events on one page, and how many of all are read at once.
 PAGE = 50
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -133,9 +136,48 @@ def of_person(
         person = tx.people.by_name(name)
         if person is None:
             raise UnknownPersonError(f"Nobody called {name} has signed in here.")
-        found = tx.events.of_person(person.pseudonym, before=before, limit=limit + 1)
+        found = tx.events.find(person=person.pseudonym, before=before, limit=limit + 1)
         names = Names.of(tx, found[:limit])
     return page_of(workbench, found, names, person.pseudonym, language, limit)
+
+
+def of_all(
+    workbench: Workbench,
+    *,
+    name: str | None = None,
+    kind: EventKind | None = None,
+    since: datetime | None = None,
+) -> Iterator[EventView]:
+    """Everybody's events, or a person's, newest first, in English; for operators.
+
+    Raises UnknownPersonError.
+    """
+    before: int | None = None
+    while True:
+        with workbench.database.reading() as tx:
+            person = tx.people.by_name(name) if name is not None else None
+            if name is not None and person is None:
+                raise UnknownPersonError(f"Nobody called {name} has signed in here.")
+            found = tx.events.find(
+                person=person.pseudonym if person is not None else None,
+                kinds=[kind] if kind is not None else [],
+                since_ms=to_ms(since) if since is not None else None,
+                before=before,
+                limit=_AT_ONCE + 1,
+            )
+            names = Names.of(tx, found)
+        page = page_of(workbench, found, names, None, "en", _AT_ONCE)
+        yield from page.events
+        if (before := page.next_before) is None:
+            return
+
+
+def settings_taken(workbench: Workbench, digest: str) -> None:
+    """The service runs with a settings file of this digest; recorded when it is another."""
+    with workbench.database.writing() as tx:
+        last = tx.events.last_of(EventKind.SETTINGS)
+        if last is None or last.event is None or last.event.details.get("digest") != digest:
+            record(workbench, tx, EventKind.SETTINGS, actor=ROOT, digest=digest)
 
 
 def page_of(

@@ -29,20 +29,16 @@ class Events(Protocol):
     def head(self) -> Head:
         """The latest event's number and hash."""
 
-    def of_person(
-        self, pseudonym: str, *, before: int | None = None, limit: int | None = None
-    ) -> list[RecordedEvent]:
-        """What a person did or what was done to them, the newest first."""
-
-    def all(
+    def find(
         self,
         *,
+        person: str | None = None,
         kinds: Collection[EventKind] = (),
         since_ms: int | None = None,
         before: int | None = None,
         limit: int | None = None,
     ) -> list[RecordedEvent]:
-        """Everybody's, the newest first; of some kinds, or since then."""
+        """Events, the newest first: of a pseudonym, of some kinds, since then, before a number."""
 
     def last_of(self, kind: EventKind) -> RecordedEvent | None:
         """The latest event of a kind."""
@@ -52,9 +48,6 @@ class Events(Protocol):
 
     def redact_person(self, pseudonym: str) -> int:
         """Remove the content of what was done to a person, and of what they asked for."""
-
-    def redacted(self) -> int:
-        """How many events have no content any more."""
 
 
 class Chains(Protocol):

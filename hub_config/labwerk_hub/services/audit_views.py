@@ -56,8 +56,13 @@ class Names:
     def of(cls, tx: Transaction, found: Iterable[RecordedEvent]) -> Names:
         """Look up everybody who stands in ``found``."""
         events = [recorded.event for recorded in found if recorded.event is not None]
-        known = {name for event in events for name in (event.actor, event.subject) if name}
-        people = ((name, tx.people.by_pseudonym(name)) for name in known - {LABWERK, ROOT})
+        return cls.among(tx, [name for event in events for name in (event.actor, event.subject)])
+
+    @classmethod
+    def among(cls, tx: Transaction, pseudonyms: Iterable[str | None]) -> Names:
+        """Look up those of ``pseudonyms`` who are people."""
+        known = {name for name in pseudonyms if name} - {LABWERK, ROOT}
+        people = ((name, tx.people.by_pseudonym(name)) for name in known)
         return cls({name: person.display_name for name, person in people if person is not None})
 
     def shown(self, pseudonym: str | None, reader: str | None) -> Message | str:

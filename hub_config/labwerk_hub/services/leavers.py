@@ -103,7 +103,7 @@ def export(workbench: Workbench, name: str, files: FilesKept) -> PersonExport:
         records: dict[str, list[Mapping[str, JsonValue]]] = {}
         for record in tx.records.of(person):
             records.setdefault(record.table, []).append(dict(record.values))
-        found = tx.events.of_person(person.pseudonym)
+        found = tx.events.find(person=person.pseudonym)
         names = Names.of(tx, found)
     language = person.locale or workbench.policy.language
     page = audit.page_of(workbench, found, names, person.pseudonym, language, len(found))
@@ -127,6 +127,11 @@ def check_erasable(workbench: Workbench, name: str) -> Person:
         return _erasable(tx, name)
 
 
+def erased_name(person: Person) -> str:
+    """A name that stands in the place of a person's."""
+    return f"{person.institution}--erased-{secrets.token_hex(4)}"
+
+
 def erase(workbench: Workbench, name: str) -> Erased:
     """Remove name, address, account, groups and all words of a person for good.
 
@@ -142,7 +147,7 @@ def erase(workbench: Workbench, name: str) -> Erased:
         tx.mails.forget(name, now_ms)
         sessions = sum(record.table == "leases" for record in tx.records.of(person))
         events = tx.events.redact_person(person.pseudonym)
-        erased = f"{person.institution}--erased-{secrets.token_hex(4)}"
+        erased = erased_name(person)
         tx.records.replace(person, erased)
         audit.record(workbench, tx, EventKind.ERASURE, actor=ROOT, about=erased)
     workbench.database.scrub()

@@ -31,6 +31,7 @@ events = Table(
 )
 Index("ix_events_subject", events.c.subject, events.c.id)
 Index("ix_events_actor", events.c.actor, events.c.id)
+Index("ix_events_kind", events.c.kind, events.c.id)
 #: The last event of a month.
 Index("ix_events_at_ms", events.c.at_ms, events.c.id)
 #: What is over its time is looked for every day.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from labwerk_hub.adapters.sql.event_tables import events
 from labwerk_hub.domain.chain import GENESIS
@@ -54,32 +54,30 @@ class SqlEvents:
         row = self._connection.execute(query).first()
         return Head(0, GENESIS) if row is None else Head(int(row.id), row.hash)
 
-    def of_person(
-        self, pseudonym: str, *, before: int | None = None, limit: int | None = None
-    ) -> list[RecordedEvent]:
-        """What a person did or what was done to them, the newest first."""
-        theirs = or_(events.c.subject == pseudonym, events.c.actor == pseudonym)
-        return self._found([theirs], before, limit)
-
-    def all(
+    def find(
         self,
         *,
+        person: str | None = None,
         kinds: Collection[EventKind] = (),
         since_ms: int | None = None,
         before: int | None = None,
         limit: int | None = None,
     ) -> list[RecordedEvent]:
-        """Everybody's, the newest first; of some kinds, or since then."""
-        wanted: list[ColumnElement[bool]] = []
+        """Events, the newest first: of a pseudonym, of some kinds, since then, before a number."""
+        query = select(events).order_by(events.c.id.desc()).limit(limit)
+        if person is not None:
+            query = query.where(or_(events.c.subject == person, events.c.actor == person))
         if kinds:
-            wanted.append(events.c.kind.in_([kind.value for kind in kinds]))
+            query = query.where(events.c.kind.in_([kind.value for kind in kinds]))
         if since_ms is not None:
-            wanted.append(events.c.at_ms >= since_ms)
-        return self._found(wanted, before, limit)
+            query = query.where(events.c.at_ms >= since_ms)
+        if before is not None:
+            query = query.where(events.c.id < before)
+        return [_recorded(row) for row in self._connection.execute(query)]
 
     def last_of(self, kind: EventKind) -> RecordedEvent | None:
         """The latest event of a kind."""
-        found = self._found([events.c.kind == kind.value], None, 1)
+        found = self.find(kinds=[kind], limit=1)
         return found[0] if found else None
 
     def redact_older(self, kinds: Collection[EventKind], before_ms: int, limit: int) -> int:
@@ -98,21 +96,8 @@ class SqlEvents:
         asked = (events.c.actor == pseudonym) & (events.c.kind == EventKind.REQUEST.value)
         return self._redact((events.c.subject == pseudonym) | asked)
 
-    def redacted(self) -> int:
-        """How many events have no content any more."""
-        count = select(func.count()).select_from(events).where(events.c.content.is_(None))
-        return self._connection.scalar(count) or 0
-
     def _redact(self, which: ColumnElement[bool]) -> int:
         return self._connection.execute(update(events).where(which).values(_NOTHING)).rowcount
-
-    def _found(
-        self, wanted: Sequence[ColumnElement[bool]], before: int | None, limit: int | None
-    ) -> list[RecordedEvent]:
-        query = select(events).where(*wanted).order_by(events.c.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(events.c.id < before)
-        return [_recorded(row) for row in self._connection.execute(query)]
 
 
 def _recorded(row: Row[tuple[object, ...]]) -> RecordedEvent:

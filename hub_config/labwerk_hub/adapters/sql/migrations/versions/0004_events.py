@@ -38,6 +38,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_subject", "events", ["subject", "id"])
     op.create_index("ix_events_actor", "events", ["actor", "id"])
+    op.create_index("ix_events_kind", "events", ["kind", "id"])
     op.create_index("ix_events_at_ms", "events", ["at_ms", "id"])
     kept = sa.text("content IS NOT NULL")
     op.create_index(

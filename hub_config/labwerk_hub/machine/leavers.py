@@ -1,0 +1,104 @@
+"""A person's files when they leave: given out, removed, or kept without their name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from labwerk_hub.machine.errors import MachineError
+from labwerk_hub.machine.filesystems import Btrfs, file_system
+from labwerk_hub.machine.places import Places
+from labwerk_hub.services.leavers import FilesKept
+
+#: How a home's files are called in an archive, beside the record.
+_HOME = "home"
+_RECORD = "record.json"
+
+
+def files_of(places: Places, person: str, projects: Iterable[str]) -> FilesKept:
+    """Where a person's files are; a home that never was made is empty."""
+    home = places.homes / person
+    return FilesKept(
+        home=str(home) if home.is_dir() else "",
+        projects=tuple(str(places.projects / name) for name in projects),
+    )
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise MachineError if something is there already: it may be another person's record."""
+    if os.path.lexists(target):
+        raise MachineError(f"{target} is there already; name a file that is not.")
+
+
+def write_record(target: Path, record: str) -> None:
+    """Write a record into a new file that root alone can read. Raises MachineError."""
+    with os.fdopen(_new(target), "w", encoding="utf-8") as file:
+        file.write(record)
+
+
+def write_archive(target: Path, record: str, home: Path) -> int:
+    """Write a zip file with a record and all files of a home; how many files were left out.
+
+    Links are left out: they may lead to anybody's files. So is what vanishes meanwhile.
+    Raises MachineError.
+    """
+    left_out = 0
+    with (
+        os.fdopen(_new(target), "wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
+    ):
+        archive.writestr(_RECORD, record)
+        for folder, _, names in os.walk(home):
+            for name in sorted(names):
+                path = Path(folder) / name
+                if path.is_symlink() or not path.is_file():
+                    left_out += 1
+                    continue
+                try:
+                    archive.write(path, Path(_HOME) / path.relative_to(home))
+                except FileNotFoundError:
+                    left_out += 1
+    return left_out
+
+
+def remove_home(places: Places, person: str) -> bool:
+    """Remove a home and its snapshots for good; whether there was one."""
+    _remove_snapshots(places, person)
+    home = places.homes / person
+    if not os.path.lexists(home):
+        return False
+    if home.is_symlink():
+        home.unlink()
+    else:
+        shutil.rmtree(home)
+    return True
+
+
+def rename_home(places: Places, person: str, erased: str) -> Path | None:
+    """Keep a home without its person's name, and remove its snapshots; None without a home."""
+    _remove_snapshots(places, person)
+    home, kept = places.homes / person, places.homes / erased
+    if not home.is_dir():
+        return None
+    home.rename(kept)
+    return kept
+
+
+def _remove_snapshots(places: Places, person: str) -> None:
+    folder = places.snapshots / person
+    if not folder.is_dir():
+        return
+    if file_system(folder) == "btrfs":  # read-only as they are, nothing else could
+        for snapshot in folder.iterdir():
+            Btrfs(places.snapshots).remove(snapshot)
+    shutil.rmtree(folder)
+
+
+def _new(target: Path) -> int:
+    try:
+        return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise MachineError(f"{target} cannot be written ({error.strerror}).") from None

@@ -1,0 +1,150 @@
+"""`labwerk audit` and `labwerk people`, as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from labwerk_hub.domain.gpu import Slice
+from labwerk_hub.domain.leases import EndReason
+from labwerk_hub.services import audit, people
+from support.small_install import SmallInstall, install
+from support.tampering import Tamperer
+
+ANNA = "thr--anna-1"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> SmallInstall:
+    """Anna has signed in, and her session has ended."""
+    made = install(tmp_path)
+    lease = made.hold(Slice("fixed", "1g.10gb", 0, 1))
+    audit.signed_in(made.workbench, ANNA)
+    with made.workbench.database.writing() as tx:
+        tx.leases.set_ended(lease.session, made.now_ms, EndReason.STOPPED)
+        audit.session_ended(made.workbench, tx, lease.session, ANNA)
+    return made
+
+
+@pytest.fixture
+def tamperer(here: SmallInstall) -> Tamperer:
+    return Tamperer(here.settings.machine.state / "labwerk.sqlite")
+
+
+def test_verify_says_how_much_there_is_and_the_heads(here: SmallInstall) -> None:
+    answer = here.run("audit", "verify")
+    assert answer.code == 0
+    assert answer.text.startswith("2 events and 0 postings are as they were written.\nevent 2 ")
+    assert here.run("audit", "head").text == "\n".join(answer.text.splitlines()[1:]) + "\n"
+
+
+def test_verify_locates_what_was_changed_and_fails(here: SmallInstall, tamperer: Tamperer) -> None:
+    tamperer.does("UPDATE events SET at_ms = 0 WHERE id = 2")
+    answer = here.run("audit", "verify")
+    assert answer.code == 1
+    assert answer.text.startswith("Event 2 does not follow from the one before: it was changed")
+    told = here.run("audit", "verify", "--json")
+    assert told.code == 1
+    assert [f["row"] for f in json.loads(told.text)["findings"]] == ["2"]
+
+
+def test_verify_wants_heads_that_are_some_and_finds_those_that_were(here: SmallInstall) -> None:
+    event, posting = (line.split()[2] for line in here.run("audit", "head").text.splitlines())
+    assert here.run("audit", "verify", "--head", event).code == 0
+    missing = here.run("audit", "verify", "--head", event, "--head", "a" * 64)
+    assert (missing.code, missing.text[:38]) == (1, "No event and no posting has the hash a")
+    assert (
+        "is no hash; it has 64 hexadecimal digits"
+        in here.run("audit", "verify", "--head", "x").text
+    )
+    assert posting == "0" * 64  # nothing is booked yet, and nothing to find again
+
+
+def test_events_are_listed_by_person_kind_and_day(here: SmallInstall) -> None:
+    lines = here.run("audit", "list").text.splitlines()
+    assert [line.split()[0] for line in lines] == ["2", "1"]
+    assert lines[0].endswith("Anna Müller: The session lw-000000000001 was stopped.")
+    assert here.run("audit", "list", "--person", ANNA).text.splitlines() == lines
+    assert here.run("audit", "list", "--kind", "sign-in").text.splitlines() == lines[1:]
+    assert here.run("audit", "list", "--since", "2999-01-01").text == "There is no such event.\n"
+    shown = json.loads(here.run("audit", "list", "--json").text)["events"]
+    assert [(event["kind"], event["who"]) for event in shown] == [
+        ("stop", "Anna Müller"),
+        ("sign-in", "Anna Müller"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--person", "thr--nobody"), "Nobody called thr--nobody has signed in here."),
+        (("--since", "yesterday"), "'yesterday' is no date; write it like 2026-11-24."),
+    ],
+)
+def test_a_list_of_what_cannot_be_says_why(
+    here: SmallInstall, words: tuple[str, ...], said: str
+) -> None:
+    answer = here.run("audit", "list", *words)
+    assert answer.code != 0
+    assert said in answer.text
+
+
+def test_people_are_listed(here: SmallInstall) -> None:
+    assert here.run("people", "list").text == f"{ANNA}  Anna Müller\n"
+    (row,) = json.loads(here.run("people", "list", "--institution", "thr", "--json").text)["people"]
+    assert (row["name"], row["groups"]) == (ANNA, ["course"])
+    unknown = here.run("people", "list", "--institution", "eth")
+    assert "There is no institution 'eth'; there are thr." in unknown.text
+
+
+def test_what_is_kept_is_given_out_to_whoever_asks(here: SmallInstall, tmp_path: Path) -> None:
+    printed = json.loads(here.run("people", "export", ANNA).text)
+    target = tmp_path / "anna.json"
+    here.run("people", "export", ANNA, "--to", str(target))
+    written = json.loads(target.read_text("utf-8"))
+    assert printed["records"] == written["records"]
+    assert [event["kind"] for event in written["events"]] == ["export", "export", "stop", "sign-in"]
+    assert target.stat().st_mode & 0o777 == 0o600
+    again = here.run("people", "export", ANNA, "--to", str(target))
+    assert (again.code, again.text) == (1, f"{target} is there already; name a file that is not.")
+
+
+def test_a_home_is_given_out_without_what_only_points_elsewhere(
+    here: SmallInstall, tmp_path: Path
+) -> None:
+    home = here.settings.machine.state / "homes" / ANNA
+    (home / "work").mkdir(parents=True)
+    (home / "work" / "thesis.txt").write_text("…", encoding="utf-8")
+    (home / "passwords").symlink_to("/etc/shadow")
+    target = tmp_path / "anna.zip"
+    answer = here.run("people", "export", ANNA, "--with-home", "--to", str(target))
+    assert answer.text.endswith("links and the like, 1, are left out.\n")
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["record.json", "home/work/thesis.txt"]
+        assert json.loads(archive.read("record.json"))["files"]["home"] == str(home)
+
+
+def test_nothing_is_erased_while_the_hub_cannot_be_asked(here: SmallInstall) -> None:
+    home = here.settings.machine.state / "homes" / ANNA
+    home.mkdir(parents=True)
+    answer = here.run("people", "erase", ANNA, "--yes")
+    assert answer.code == 1
+    assert "Nothing was erased; run the command again when `status` says" in answer.text
+    assert home.is_dir()
+    assert people.find(here.workbench, ANNA) is not None
+
+
+def test_nobody_is_erased_unasked(here: SmallInstall) -> None:
+    assert here.run("people", "erase", ANNA).code != 0
+    assert people.find(here.workbench, ANNA) is not None
+
+
+def test_nobody_is_erased_while_they_work(tmp_path: Path) -> None:
+    busy = install(tmp_path)
+    busy.hold(Slice("fixed", "1g.10gb", 0, 1))
+    answer = busy.run("people", "erase", ANNA, "--yes")
+    assert answer.code == 1
+    assert answer.text.startswith(f"{ANNA} has the session lw-000000000001; stop it first")
+    assert people.find(busy.workbench, ANNA) is not None
