@@ -25,6 +25,7 @@ PROGRAMS = {
     "iptables": "iptables",
     "ip": "iproute2",
     "slirp4netns": "slirp4netns",
+    "btrfs": "btrfs-progs",
     "mmdebstrap": "mmdebstrap",
     "chromium": "chromium fonts-dejavu-core",
     "git": "git",

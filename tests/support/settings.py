@@ -139,6 +139,9 @@ def settings_text(state: Path, driver: Driver | None = None, **values: str | int
         "sessions.activity_period": 2,
         "sessions.idle_warning_minutes": 1,
         "waiting.hold_minutes": 1,
+        "storage.backing": "btrfs-file",
+        "storage.btrfs_file_gib": 8,
+        "storage.home_gib": 1,
     }
     if driver is not None:
         moved |= {
