@@ -60,12 +60,15 @@ class SqlStatements:
         theirs = {own, *(row.budget for row in rows if row.posting in giving)}
         sums = defaultdict(Counter[str], self._granted_before_there_were_grants(theirs))
         for row in rows:
+            if row.budget not in theirs:
+                continue
+            of = sums[row.budget, row.period]
             if row.account == GRANTED:
-                sums[row.budget, row.period][_BEFORE] -= row.ticks
+                of[_BEFORE] += row.ticks
             # What is carried on to the next period leaves this one only after it has ended.
-            if row.in_time and row.budget in theirs and (row.account != CARRIED or row.ticks < 0):
-                sums[row.budget, row.period][row.account] += row.ticks
-                sums[row.budget, row.period][_IN_TIME] += 1
+            if row.in_time and (row.account != CARRIED or row.ticks < 0):
+                of[row.account] += row.ticks
+                of[_IN_TIME] += 1
         return [
             Grant(budget, period, of[_BEFORE] - of[GRANTED], -of[CARRIED], of[GIVEN])
             for (budget, period), of in sorted(sums.items())

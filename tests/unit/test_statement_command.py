@@ -1,0 +1,109 @@
+"""`labwerk statement`: what it writes, lists and verifies."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from labwerk_hub.domain.gpu import Slice
+from labwerk_hub.domain.leases import EndReason
+from labwerk_hub.services import budgets, metering
+from labwerk_hub.services.ports import ContainerState, SessionContainer
+from support.small_install import HOUR_MS, SmallInstall, install
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="these commands are root's")
+
+A_SMALL_ONE = Slice("fixed", "1g.10gb", 0, 1)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> SmallInstall:
+    """Somebody ran a session for four hours and stopped it."""
+    site = install(tmp_path)
+    bench = site.workbench
+    budgets.open_now(bench)
+    lease = site.hold(A_SMALL_ONE)
+    ran = SessionContainer(
+        session=lease.session,
+        person=lease.person,
+        slice_label=A_SMALL_ONE.label,
+        state=ContainerState.EXITED,
+        created_ms=lease.intended_ms,
+        started_ms=lease.intended_ms,
+        finished_ms=lease.intended_ms + 4 * HOUR_MS,
+    )
+    with bench.database.writing() as tx:
+        metering.close(bench, tx, lease.session, ran, EndReason.STOPPED)
+    return site
+
+
+def _month(site: SmallInstall) -> str:
+    """This month at the site."""
+    return f"{site.workbench.clock().astimezone(site.settings.machine.zone):%Y-%m}"
+
+
+def test_it_writes_a_file_that_it_verifies(site: SmallInstall, tmp_path: Path) -> None:
+    for form in ("pdf", "csv", "json", "usage-record"):
+        file = tmp_path / f"november.{form}"
+        made = site.run(
+            "statement", "make", "thr", "--month", _month(site), "--format", form, "--to", str(file)
+        )
+        assert made.code == 0
+        assert f"{file}: statement thr/{_month(site)}, signature" in made.text
+        assert "It is preliminary" in made.text
+        verified = site.run("statement", "verify", str(file))
+        assert (verified.code, "as the ledger gives it" in verified.text) == (0, True)
+
+
+def test_it_writes_to_the_terminal_in_the_language_asked_for(site: SmallInstall) -> None:
+    words = ("statement", "make", "thr", "--month", _month(site), "--format", "json", "--to", "-")
+    written = json.loads(site.run(*words, "--language", "fr").text)
+    assert written["names"]["language"] == "fr"
+    assert json.loads(site.run(*words).text)["names"]["language"] == "en"
+
+
+def test_a_changed_file_is_said_to_differ_and_where(site: SmallInstall, tmp_path: Path) -> None:
+    file = tmp_path / "november.csv"
+    words = ("statement", "make", "thr", "--month", _month(site), "--format", "csv")
+    site.run(*words, "--to", str(file))
+    file.write_text(file.read_text("utf-8").replace("0.500000", "0.400000"), "utf-8")
+    answer = site.run("statement", "verify", str(file))
+    assert answer.code == 1
+    assert f"{file} is not the statement thr/{_month(site)} that the ledger gives" in answer.text
+    assert "gpu_hours: the file says 0.400000, the ledger 0.500000" in answer.text
+    assert "The month is not over" in answer.text
+
+
+def test_the_list_names_what_can_be_made(site: SmallInstall) -> None:
+    months = {_month(site)}
+    in_four_hours = datetime.now(UTC) + timedelta(hours=4)
+    months.add(f"{in_four_hours.astimezone(site.settings.machine.zone):%Y-%m}")
+    lines = site.run("statement", "list").text.splitlines()
+    assert lines == [f"{month}  thr  preliminary" for month in sorted(months, reverse=True)]
+    listed = json.loads(site.run("statement", "list", "--json").text)["statements"]
+    assert {(one["institution"], one["month"], one["final"]) for one in listed} == {
+        ("thr", month, False) for month in months
+    }
+
+
+def test_nothing_used_is_nothing_listed(tmp_path: Path) -> None:
+    assert install(tmp_path).run("statement", "list").text == "Nothing was used yet.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["make", "tfr"], "There is no institution 'tfr'; there are thr."),
+        (["make", "thr", "--month", "11/2026"], "'11/2026' is no month; write it like 2026-11."),
+        (["make", "thr", "--month", "2099-01"], "2099-01 has not begun"),
+        (["make", "thr", "--to", "/no/such/folder/x.pdf"], "name another file with --to"),
+        (["verify", "/no/such/file.pdf"], "name a file that `statement make` wrote"),
+    ],
+)
+def test_what_cannot_be_done_is_said(site: SmallInstall, words: list[str], said: str) -> None:
+    answer = site.run("statement", *words)
+    assert answer.code == 1
+    assert said in answer.text
