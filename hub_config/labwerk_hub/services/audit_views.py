@@ -170,6 +170,13 @@ def _entered(told: _Told) -> Message:
     return Message("The server was entered.")
 
 
+def _shared(told: _Told) -> Message:
+    places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
+    if "ticks" not in told.event.details:
+        return Message("Of the budget “%(budget)s”, as much may be used as there is.", places)
+    return Message("The share of the budget “%(budget)s” was set to %(hours)s.", places)
+
+
 def _asked(told: _Told) -> Message:
     places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
     if not told.number("ticks"):  # how much is left to whoever decides
@@ -224,10 +231,7 @@ _SENTENCES: Mapping[EventKind, Callable[[_Told], Message]] = {
         "The budget “%(budget)s” was set to %(hours)s.",
         {"budget": told.budget(), "hours": told.hours()},
     ),
-    EventKind.SHARE: lambda told: Message(
-        "The share of the budget “%(budget)s” was set to %(hours)s.",
-        {"budget": told.budget(), "hours": told.hours()},
-    ),
+    EventKind.SHARE: _shared,
     EventKind.REQUEST: _asked,
     EventKind.DECISION: _decided,
     EventKind.STATEMENT: lambda told: Message(

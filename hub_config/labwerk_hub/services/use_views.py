@@ -1,5 +1,8 @@
 """What pages, the REST API and downloads show of use and budgets.
 
+They are made by ``use_pages.of_person``, ``budget_pages.of_budget`` and ``seen_by``, and
+``operator_page.of_operator``; ``use_tables`` makes rows of them for downloads.
+
 Amounts are ticks (:data:`~labwerk_hub.domain.ledger.TICKS_PER_GPU_HOUR` of them are a
 GPU-hour), times milliseconds, days those of the site's time zone.
 """
@@ -167,7 +170,8 @@ class MemberView(View):
 
     ``name`` is None for somebody whose record was erased. ``share_ticks`` is what they may
     use (None: as much as there is), and ``is_decided`` whether somebody decided it; else the
-    settings say so. ``paid`` is what they used of any budget of the institution that pays;
+    settings say so. Of an institution's people, ``paid`` is what they used of any budget that
+    it pays, and ``seen_at`` when they last signed in; elsewhere that is nothing to the reader.
     ``is_member`` is False for who used it and is in the group no more, ``is_leaver`` True for
     who has not signed in for :data:`LEAVER_DAYS` days.
     """
