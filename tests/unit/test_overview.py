@@ -16,9 +16,9 @@ from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.errors import GpuDriverError
+from labwerk_hub.errors import GpuDriverError, UnknownPersonError
 from labwerk_hub.services import lifetime, overview, reservations, sessions
-from labwerk_hub.services.overview import Overview, UnknownPersonError
+from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
 from labwerk_hub.services.session_view import SessionView, SliceUseView

@@ -23,7 +23,7 @@ from labwerk_hub.api.mail_loop import MailLoop
 from labwerk_hub.api.metering import Metering
 from labwerk_hub.api.problems import PROBLEMS, Problem
 from labwerk_hub.api.storage_loop import StorageLoop
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.errors import LabwerkError, UnknownPersonError
 from labwerk_hub.services import audit, overview
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.settings import Language, Settings
@@ -35,7 +35,7 @@ _LARGEST_BODY = 4096
 _STATUS = {
     UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
     MissingScopeError.code: status.HTTP_403_FORBIDDEN,
-    overview.UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
+    UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
     RefusedError.code: status.HTTP_409_CONFLICT,
 }
 

@@ -41,12 +41,24 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   reservations add|list|cancel
   statement make|list|verify
   storage list|measure|snapshot|convert
+  audit verify|list|head
+  people list|export|erase
   reset [--yes]         remove everything that `up` made
 """
 #: Those that change nothing, and serve before anything is installed, too.
 _LOOKING = ("check", "gpus")
 #: Those of several parts: each has options of its own to explain.
-_WITH_PARTS = ("gpus", "images", "mail", "tickets", "reservations", "statement", "storage")
+_WITH_PARTS = (
+    "gpus",
+    "images",
+    "mail",
+    "tickets",
+    "reservations",
+    "statement",
+    "storage",
+    "audit",
+    "people",
+)
 COMMANDS = ("up", "down", "restart", "status", "logs", "check", *_WITH_PARTS, "reset")
 #: What a state directory may hold; anything else is not ours to touch.
 _KNOWN = frozenset(

@@ -7,7 +7,7 @@ from labwerk_hub.domain.entitlement import Entitlement
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.leases import Lease, LeaseState
 from labwerk_hub.domain.people import Person
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.errors import LabwerkError, UnknownPersonError
 from labwerk_hub.services import waiting
 from labwerk_hub.services.budget_views import BudgetView, PayerView, budget_view, payer_view
 from labwerk_hub.services.budgets import open_now, payers_of, paying, purse_of
@@ -27,12 +27,6 @@ from labwerk_hub.services.session_view import (
 from labwerk_hub.services.storage import StorageView, views_of
 from labwerk_hub.services.views import Moment, Named, View
 from labwerk_hub.services.workbench import Workbench
-
-
-class UnknownPersonError(LabwerkError):
-    """Nobody of that name has signed in here, or their institution has left."""
-
-    code = "unknown-person"
 
 
 class PersonView(View):
