@@ -32,9 +32,10 @@ NETZ = budget("netz", 50 * HOUR, None, BudgetKind.PROJECT, "thr", periods=TERM)
 class Site(Bench):
     """A bench with what statements' tests do on it."""
 
-    def at(self, *moment: int) -> None:
+    def at(self, year: int, month: int, day: int, hour: int, minute: int = 0) -> None:
         """It is now this time in Berlin."""
-        self.clock.now = datetime(*moment, tzinfo=BERLIN).astimezone(UTC)  # type: ignore[misc]
+        then = datetime(year, month, day, hour, minute, tzinfo=BERLIN)
+        self.clock.now = then.astimezone(UTC)
 
     def begin(self, person: str, payer: str = "", flavour: str = "small") -> str:
         """Start a session that ``payer`` pays for; its name."""

@@ -21,8 +21,8 @@ _NONE = "–"
 _NOTES = (
     N_(
         "A GPU-hour is one whole GPU for one hour; a part of a GPU counts as that part, times "
-        "the weight of its model. Numbers are rounded to hundredths, sums before they are "
-        "rounded."
+        "the weight of its model. Numbers are rounded to hundredths; sums are of numbers that "
+        "are not rounded."
     ),
     N_(
         "“Without budget” is what sessions went on using while nobody waited after their "
@@ -121,66 +121,66 @@ class _Writer:
     def __init__(self, statement: Statement, names: Names) -> None:
         self._statement, self._names = statement, names
         self._language = names.language
-        self._text = translations(names.language).gettext
+        self._gettext = translations(names.language).gettext
         self._month = Month.parse(statement.month)
 
     def sheet(self) -> Sheet:
-        statement, text, month = self._statement, self._text, self._month
+        statement, _, month = self._statement, self._gettext, self._month
         following = month.following
         return Sheet(
             language=self._language,
             day=(following.year, following.month, 1),
-            title=text("Statement of GPU-hours"),
+            title=_("Statement of GPU-hours"),
             issuer=self._names.issuer,
             institution=self._names.institution,
             month=formats.month(statement.month, self._language),
             facts=(
-                Fact(text("Statement"), statement.number),
-                Fact(text("From – to"), self._span(month.first_day, month.last_day)),
-                Fact(text("Time zone"), statement.zone),
-                Fact(text("State"), text("final") if statement.final else text("preliminary")),
+                Fact(_("Statement"), statement.number),
+                Fact(_("From – to"), self._span(month.first_day, month.last_day)),
+                Fact(_("Time zone"), statement.zone),
+                Fact(_("State"), _("final") if statement.final else _("preliminary")),
             ),
-            preliminary="" if statement.final else text(_PRELIMINARY),
+            preliminary="" if statement.final else _(_PRELIMINARY),
             sums=tuple(self._sums(statement.sums)),
-            budgets=text("Budgets, in GPU-hours"),
+            budgets=_("Budgets, in GPU-hours"),
             budget_columns=(
-                text("Budget"),
-                text("Granted"),
-                text("Carried over"),
-                text("Given on"),
-                text("Used before"),
-                text("Used in the month"),
-                text("Of it without budget"),
-                text("Left at the end"),
+                _("Budget"),
+                _("Granted"),
+                _("Carried over"),
+                _("Given on"),
+                _("Used before"),
+                _("Used in the month"),
+                _("Of it without budget"),
+                _("Left at the end"),
             ),
             positions=tuple(self._position(position) for position in statement.positions),
-            use=text("Use in the month, by person"),
+            use=_("Use in the month, by person"),
             use_columns=(
-                text("Person"),
-                text("Flavour"),
-                text("Sessions"),
-                text("Hours"),
-                text("Idle"),
-                text("GPU-hours"),
-                text("Of it without budget"),
+                _("Person"),
+                _("Flavour"),
+                _("Sessions"),
+                _("Hours"),
+                _("Idle"),
+                _("GPU-hours"),
+                _("Of it without budget"),
             ),
             groups=tuple(self._groups()),
-            total=Row(text("All together"), "", (Cell(""), *self._cells(statement.sums))),
-            nothing=text("Nothing was used in this month."),
-            notes_title=text("Notes"),
-            notes=tuple(text(note) for note in _NOTES),
-            signature=text("Signature"),
+            total=Row(_("All together"), "", (Cell(""), *self._cells(statement.sums))),
+            nothing=_("Nothing was used in this month."),
+            notes_title=_("Notes"),
+            notes=tuple(_(note) for note in _NOTES),
+            signature=_("Signature"),
             heads=tuple(self._heads()),
-            verify=text(_HOW_TO_VERIFY) % {"file": "statement.json"},
-            page=text("Page"),
+            verify=_(_HOW_TO_VERIFY) % {"file": "statement.json"},
+            page=_("Page"),
         )
 
     def _sums(self, sums: Sums) -> Iterator[Fact]:
-        text = self._text
-        yield Fact(text("GPU-hours"), self._gpu_hours(sums.ticks))
-        yield Fact(text("Of it without budget"), self._gpu_hours(sums.over_ticks))
-        yield Fact(text("Sessions"), formats.number(sums.sessions, self._language))
-        yield Fact(text("Idle"), self._idle(sums).text)
+        _ = self._gettext
+        yield Fact(_("GPU-hours"), self._gpu_hours(sums.ticks))
+        yield Fact(_("Of it without budget"), self._gpu_hours(sums.over_ticks))
+        yield Fact(_("Sessions"), formats.number(sums.sessions, self._language))
+        yield Fact(_("Idle"), self._idle(sums).text)
 
     def _position(self, position: Position) -> Row:
         days = date.fromisoformat(position.first_day), date.fromisoformat(position.last_day)
@@ -196,14 +196,14 @@ class _Writer:
         )
 
     def _groups(self) -> Iterator[Group]:
-        lines = self._statement.lines
+        lines, _ = self._statement.lines, self._gettext
         for budget in dict.fromkeys(line.budget for line in lines):
             of = [line for line in lines if line.budget == budget]
             title = self._names.budgets.get(budget, budget)
             yield Group(
                 title,
                 tuple(self._line(line) for line in sorted(of, key=self._order)),
-                Row(self._text("Sum"), "", (Cell(""), *self._cells(sums_of(of)))),
+                Row(_("Sum"), "", (Cell(""), *self._cells(sums_of(of)))),
             )
 
     def _order(self, line: Line) -> tuple[bool, str, str, str]:
@@ -228,11 +228,11 @@ class _Writer:
         )
 
     def _heads(self) -> Iterator[Fact]:
-        heads, text = self._statement.heads, self._text
-        yield Fact(text("Signature"), self._statement.signature)
+        heads, _ = self._statement.heads, self._gettext
+        yield Fact(_("Signature"), self._statement.signature)
         for name, number, hashed in (
-            (text("Posting %(number)s of the ledger"), heads.posting, heads.posting_hash),
-            (text("Event %(number)s of the audit chain"), heads.event, heads.event_hash),
+            (_("Posting %(number)s of the ledger"), heads.posting, heads.posting_hash),
+            (_("Event %(number)s of the audit chain"), heads.event, heads.event_hash),
         ):
             yield Fact(name % {"number": formats.number(number, self._language)}, hashed)
 
