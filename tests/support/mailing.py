@@ -127,7 +127,7 @@ def free_port() -> int:
 
 @contextmanager
 def mail_server(
-    port: int | None = None, certificate: Certificate | None = None, security: str = "none"
+    port: int | None = None, certificate: Certificate | None = None, security: str = "starttls"
 ) -> Iterator[MailServer]:
     """Run one; with a ``certificate`` it offers STARTTLS and asks for a login, or is TLS only."""
     server = MailServer(port or free_port())
@@ -139,11 +139,10 @@ def mail_server(
             options = {"ssl_context": context}
         else:
             options = {"tls_context": context, "require_starttls": True}
-        options |= {
-            "authenticator": server.authenticate,
-            "auth_required": True,
-            "auth_require_tls": security != "tls",
-        }
+        # aiosmtpd knows of no encryption but STARTTLS.
+        is_starttls = security == "starttls"
+        options["authenticator"] = server.authenticate
+        options |= {"auth_required": is_starttls, "auth_require_tls": is_starttls}
     running = Controller(server, "127.0.0.1", server.port, **options)  # type: ignore[arg-type]
     running.start()
     try:

@@ -252,6 +252,15 @@ def test_an_institution_cannot_give_more_than_it_has(site: Site) -> None:
     assert site.balance(site.anna).budget_left == 100 * HOUR
 
 
+def test_a_share_cannot_be_more_than_the_budget_has(site: Site) -> None:
+    work = site.bench.workbench
+    request = budget_requests.ask(work, site.anna, ROTOR)
+    with pytest.raises(BudgetRequestError, match="a share of it cannot be more"):
+        budget_requests.grant(work, site.lea, request.id, 81 * HOUR)
+    budget_requests.grant(work, site.lea, request.id, 80 * HOUR)
+    assert site.balance(site.anna).granted == 100 * HOUR
+
+
 def test_where_there_are_no_shares_a_lead_is_sent_to_the_institution(site: Site) -> None:
     found = site.bench.workbench.catalogue.budgets
     shared = replace(found[ROTOR], person_ticks=None)

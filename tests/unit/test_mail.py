@@ -336,6 +336,7 @@ def test_tls_from_the_first_byte_on(
     with mail_server(certificate=made, security="tls") as server:
         client = client_of(server, security="tls", user="labwerk", password_file=password)
         assert mail.send_due(site.workbench, client).sent == 1
+    assert server.logins == ["labwerk"]
 
 
 def test_a_server_that_is_not_who_it_says_gets_nothing(site: Bench, made: Certificate) -> None:

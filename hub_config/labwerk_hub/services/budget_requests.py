@@ -171,6 +171,14 @@ def grant(
         if request.whole:
             _enlarge(workbench, tx, by, budget, period, ticks)
         elif share is not None:
+            total = tx.ledger.figures(budget.id, period.name).total
+            if share + ticks > total:
+                raise BudgetRequestError(
+                    Message(
+                        "“%(title)s” has %(total)s in all; a share of it cannot be more.",
+                        {"title": budget.title, "total": GpuHours(total)},
+                    )
+                )
             allot(workbench, tx, _actor(by), budget, person, share + ticks, period)
         elif by is None or may_decide_whole(by, budget):
             _enlarge(workbench, tx, by, budget, period, ticks)
@@ -212,6 +220,15 @@ def of_person(workbench: Workbench, person: Person) -> tuple[Asked, ...]:
     with workbench.database.reading() as tx:
         found = _asked(workbench, tx, tx.requests.of_person(person.name))
     return tuple(reversed(found))
+
+
+def may_answer(by: Person | None, request: BudgetRequest, budget: Budget) -> bool:
+    """Whether somebody may decide this one; nobody decides what they asked for themselves."""
+    if by is None:
+        return True
+    if by.name == request.person and Role.OPERATOR not in by.roles:
+        return False
+    return may_decide_whole(by, budget) if request.whole else may_decide(by, budget)
 
 
 def lapse(workbench: Workbench) -> int:
@@ -330,15 +347,6 @@ def _enlarge(
                 {"left": GpuHours(max(0, granted() - before)), "title": budget.title},
             )
         )
-
-
-def may_answer(by: Person | None, request: BudgetRequest, budget: Budget) -> bool:
-    """Whether somebody may decide this one; nobody decides what they asked for themselves."""
-    if by is None:
-        return True
-    if by.name == request.person and Role.OPERATOR not in by.roles:
-        return False
-    return may_decide_whole(by, budget) if request.whole else may_decide(by, budget)
 
 
 def _to_tell(tx: Transaction, request: BudgetRequest, budget: Budget) -> list[Person]:
