@@ -202,9 +202,7 @@ _ENDS: Mapping[EndReason, Message] = {
     EndReason.TIME_UP: Message("The session %(session)s was stopped: its time was up."),
     EndReason.IDLE: Message("The session %(session)s was stopped: nothing ran in it."),
     EndReason.BUDGET: Message("The session %(session)s was stopped: its budget was used up."),
-    EndReason.OVER_USE: Message(
-        "The session %(session)s ran without budget and was stopped: somebody waited."
-    ),
+    EndReason.OVER_USE: Message("The session %(session)s, which ran without budget, was stopped."),
     EndReason.NOT_COLLECTED: Message("The session %(session)s was stopped: nobody came to it."),
 }
 
