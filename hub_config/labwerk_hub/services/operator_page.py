@@ -22,6 +22,7 @@ from labwerk_hub.services.use_pages import month_of
 from labwerk_hub.services.use_sums import (
     days_lately,
     days_of,
+    flavour_title,
     flavours_of,
     institution_named,
     total_of,
@@ -127,10 +128,8 @@ def _sessions(
 ) -> tuple[SessionNow, ...]:
     """What runs, what began first before the others."""
     names = {person.name: person.display_name for person in people}
-    flavours = {one.name: one.title for one in workbench.catalogue.flavours}
     views = []
     for lease in live:
-        title = flavours.get(lease.flavour)
         payer = paying(workbench, lease.payer, lease.institution)
         views.append(
             SessionNow(
@@ -138,7 +137,7 @@ def _sessions(
                 name=lease.person,
                 display_name=names.get(lease.person, lease.person),
                 institution=institution_named(workbench, lease.institution, language).title,
-                flavour=title.in_language(language) if title is not None else lease.flavour,
+                flavour=flavour_title(workbench, lease.flavour, language),
                 payer=payer.title.in_language(language),
                 started_at=from_ms(lease.started_ms or lease.intended_ms),
                 ends_at=from_ms(lease.ends_ms),

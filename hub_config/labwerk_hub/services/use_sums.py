@@ -22,6 +22,7 @@ from labwerk_hub.services.use_views import (
     NamedUse,
     PeriodView,
     UsedView,
+    UseLine,
 )
 from labwerk_hub.services.views import Named
 from labwerk_hub.services.workbench import Workbench
@@ -71,12 +72,18 @@ def flavours_of(
     workbench: Workbench, sums: Iterable[UsageSum], language: str
 ) -> tuple[NamedUse, ...]:
     """What was used with each flavour, the most first; one that left keeps its name."""
-    titles = {one.name: one.title for one in workbench.catalogue.flavours}
+    return _named(
+        summed_by(sums, lambda one: one.flavour),
+        lambda name: flavour_title(workbench, name, language),
+    )
 
-    def title(name: str) -> str:
-        return titles[name].in_language(language) if name in titles else name
 
-    return _named(summed_by(sums, lambda one: one.flavour), title)
+def flavour_title(workbench: Workbench, name: str, language: str) -> str:
+    """What a flavour is called; one that left the settings keeps its name."""
+    try:
+        return workbench.catalogue.flavour(name).title.in_language(language)
+    except KeyError:
+        return name
 
 
 def payers_in(
@@ -90,6 +97,23 @@ def payers_in(
         return paying(workbench, name, paid_by[name]).title.in_language(language)
 
     return _named(summed_by(listed, lambda one: one.budget), title)
+
+
+def lines_of(workbench: Workbench, sums: Iterable[UsageSum], language: str) -> tuple[UseLine, ...]:
+    """Each day's use of each budget with each flavour, the earliest first."""
+    listed = sorted(sums, key=lambda one: (one.span, one.budget, one.flavour))
+    found = [
+        UseLine(
+            day=date.fromisoformat(one.span),
+            budget=one.budget,
+            budget_title=paying(workbench, one.budget, one.institution).title.in_language(language),
+            flavour=one.flavour,
+            flavour_title=flavour_title(workbench, one.flavour, language),
+            used=used_view(total_of([one])),
+        )
+        for one in listed
+    ]
+    return tuple(found)
 
 
 def by_day(sums: Iterable[UsageSum], *, with_over: bool = False) -> Mapping[date, int]:

@@ -94,6 +94,17 @@ class BurnDownView(View):
     spare_ticks: int | None
 
 
+class UseLine(View):
+    """What was used on a day of one budget with one flavour: the table beside the picture."""
+
+    day: date
+    budget: str
+    budget_title: str
+    flavour: str
+    flavour_title: str
+    used: UsedView
+
+
 class OwnBudget(View):
     """A budget that may pay for a person, and how what they may use of it goes.
 
@@ -114,6 +125,7 @@ class MyUse(View):
     months: tuple[str, ...]
     total: UsedView
     days: tuple[DayUse, ...]
+    lines: tuple[UseLine, ...]
     payers: tuple[NamedUse, ...]
     flavours: tuple[NamedUse, ...]
     budgets: tuple[OwnBudget, ...]
