@@ -10,6 +10,8 @@ from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 
 _DAY_MS = 24 * 3600 * 1000
+#: Intended and live ones; by what has an index, since of ended ones there are ever more.
+_OPEN = leases.c.ended_ms.is_(None)
 
 
 class SqlLeases:
@@ -54,8 +56,7 @@ class SqlLeases:
 
     def unended(self) -> list[Lease]:
         """All intended and live leases, in the order they were taken."""
-        open_ = leases.c.state != LeaseState.ENDED.value
-        return self._list(open_)
+        return self._list(_OPEN)
 
     def holding(self) -> list[Lease]:
         """All leases that hold units: those, and ended ones not yet given back."""
@@ -64,11 +65,11 @@ class SqlLeases:
 
     def unended_of(self, person: str) -> list[Lease]:
         """A person's intended and live leases."""
-        return self._list((leases.c.state != LeaseState.ENDED.value) & (leases.c.person == person))
+        return self._list(_OPEN & (leases.c.person == person))
 
     def unended_paid_by(self, payer: str) -> list[Lease]:
         """The intended and live leases that a budget pays for."""
-        return self._list((leases.c.state != LeaseState.ENDED.value) & (leases.c.payer == payer))
+        return self._list(_OPEN & (leases.c.payer == payer))
 
     def set_live(self, session: str, started_ms: int) -> None:
         """The engine runs the container since ``started_ms``."""

@@ -12,6 +12,7 @@ from labwerk_hub.adapters.sql.event_tables import events
 from labwerk_hub.adapters.sql.tables import balances, entries, postings, usage_sums
 from labwerk_hub.domain.budgets import BudgetKind, budget_id
 from labwerk_hub.domain.chain import GENESIS
+from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.ledger import CARRIED, GIVEN, GRANTED, PostingKind
 from labwerk_hub.domain.statement import Grant, Heads, Month
 
@@ -40,7 +41,8 @@ class SqlStatements:
         posting, posting_hash = self._last_posting(month)
         event, event_hash = self._last(
             select(events.c.id, events.c.hash)
-            .where(events.c.at_ms < end_ms)
+            # That a statement was handed out changes none.
+            .where((events.c.at_ms < end_ms) & (events.c.kind != EventKind.STATEMENT.value))
             .order_by(events.c.at_ms.desc(), events.c.id.desc())
         )
         return Heads(posting, posting_hash, event, event_hash)
@@ -52,6 +54,8 @@ class SqlStatements:
             select(entries, in_time.label("in_time"))
             .join_from(postings, entries, entries.c.posting == postings.c.id)
             .where(_GRANTS & entries.c.account.in_([GRANTED, CARRIED, GIVEN]))
+            # Few postings grant anything: SQLite would look for them from all entries.
+            .where(entries.c.posting.in_(select(postings.c.id).where(_GRANTS)))
         )
         rows = self._connection.execute(query).all()
         own = budget_id(BudgetKind.INSTITUTION, institution)

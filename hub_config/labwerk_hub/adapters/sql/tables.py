@@ -65,7 +65,7 @@ leases = Table(
     "leases",
     metadata,
     Column("session", String(32), primary_key=True),
-    Column("person", String(96), ForeignKey("people.name"), nullable=False, index=True),
+    Column("person", String(96), ForeignKey("people.name"), nullable=False),
     Column("institution", String(32), nullable=False),
     Column("flavour", String(32), nullable=False),
     Column("image", String(64), nullable=False),
@@ -88,7 +88,9 @@ leases = Table(
     #: The budget that pays, and whether it has nothing to pay with.
     Column("payer", String(64), nullable=False, server_default=""),
     Column("over_use", Boolean, nullable=False, server_default=false()),
-    Index("ix_leases_intended_ms", "intended_ms"),
+    #: Everybody's open leases, and the latest ended one, among ever more; and counts of starts.
+    Index("ix_leases_person_ended_ms", "person", "ended_ms"),
+    Index("ix_leases_intended_ms_flavour", "intended_ms", "flavour"),
 )
 
 #: The board counts running sessions of a pool of any size, beside ever more ended ones.

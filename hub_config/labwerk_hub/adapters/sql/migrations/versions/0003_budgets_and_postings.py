@@ -30,8 +30,16 @@ def upgrade() -> None:
     for table in ("leases", "tickets"):
         payer = sa.Column("payer", sa.String(length=64), nullable=False, server_default="")
         op.add_column(table, payer)
-        without: sa.Column[bool] = sa.Column("over_use", sa.Boolean(), nullable=False, server_default=sa.false())
+        without: sa.Column[bool] = sa.Column(
+            "over_use", sa.Boolean(), nullable=False, server_default=sa.false()
+        )
         op.add_column(table, without)
+    for old, columns in (
+        ("person", ["person", "ended_ms"]),
+        ("intended_ms", ["intended_ms", "flavour"]),
+    ):
+        op.drop_index(f"ix_leases_{old}", "leases")
+        op.create_index(f"ix_leases_{'_'.join(columns)}", "leases", columns)
     op.execute("UPDATE leases SET payer = 'institution/' || institution")
     op.execute("UPDATE tickets SET payer = 'institution/' || institution")
     earlier = _earlier_charges()
