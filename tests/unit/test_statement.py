@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.periods import Months
 from labwerk_hub.domain.statement import Month, Position, Statement, sums_of
@@ -88,6 +89,27 @@ def test_lines_are_by_budget_person_and_flavour_and_add_up(site: Site, anna: str
     assert found.sums == sums_of(found.lines)
     assert found.sums.ticks == 13 * SMALL_HOUR // 2
     assert list(found.faults()) == []
+
+
+def test_it_is_the_same_on_each_kind_of_database(site: Site, empty: str) -> None:
+    migrate(empty)
+    database = SqlDatabase(empty, first_uid=200_000)
+    site.workbench = replace(site.workbench, database=database)
+    try:
+        anna = site.person("Anna Müller", "thr", "p-rotor")
+        budgets.open_now(site.workbench)
+        site.used(anna, 3, "project/rotor")
+        site.at(2026, 12, 1, 8)
+        site.used(anna, 1, "project/rotor")
+        found = site.statement("2026-11")
+        listed = [(x.month, x.institution) for x in statement.available(site.workbench)]
+    finally:
+        database.close()
+    rotor, own = _position(found, "project/rotor"), _position(found, "institution/thr")
+    assert (rotor.granted, rotor.used, own.given) == (60 * HOUR, 3 * SMALL_HOUR, 110 * HOUR)
+    assert (found.sums.ticks, found.final) == (3 * SMALL_HOUR, True)
+    assert found.heads.posting > 0
+    assert listed == [("2026-12", "thr"), ("2026-11", "thr")]
 
 
 def test_it_is_about_one_institution_alone(site: Site, anna: str) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.services import budgets, metering
@@ -56,6 +57,19 @@ def test_it_writes_a_file_that_it_verifies(site: SmallInstall, tmp_path: Path) -
         assert "It is preliminary" in made.text
         verified = site.run("statement", "verify", str(file))
         assert (verified.code, "as the ledger gives it" in verified.text) == (0, True)
+
+
+def test_that_it_was_made_is_recorded_with_its_signature(site: SmallInstall) -> None:
+    words = ("statement", "make", "thr", "--month", _month(site), "--format", "json", "--to", "-")
+    signature = json.loads(site.run(*words).text)["signature"]
+    with site.workbench.database.reading() as tx:
+        told = tx.events.last_of(EventKind.STATEMENT)
+    assert told is not None
+    assert told.event is not None
+    assert (told.event.actor, told.event.object) == ("root", f"thr/{_month(site)}")
+    assert told.event.details["signature"] == signature
+    # That it was handed out is no reason for another one.
+    assert json.loads(site.run(*words).text)["signature"] == signature
 
 
 def test_it_writes_to_the_terminal_in_the_language_asked_for(site: SmallInstall) -> None:

@@ -11,6 +11,7 @@ import click
 
 from labwerk_hub.commands.installed import installation, settings_option
 from labwerk_hub.commands.pool import json_option
+from labwerk_hub.domain.events import ROOT
 from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.errors import LabwerkError
 
@@ -72,6 +73,7 @@ def make(
     content = render(made, wanted, names)
     to = to or Path(f"statement-{made.institution}-{made.month}.{wanted.suffix}")
     if str(to) == "-":
+        statements.handed_out(bench, made, ROOT)
         click.echo(content, nl=False)
         return
     try:
@@ -80,6 +82,7 @@ def make(
         raise StatementFileError(
             f"{to} cannot be written ({error.strerror}); name another file with --to."
         ) from None
+    statements.handed_out(bench, made, ROOT)
     state = "" if made.final else " It is preliminary: the numbers will still change."
     click.echo(f"{to}: statement {made.number}, signature {made.signature}.{state}")
 

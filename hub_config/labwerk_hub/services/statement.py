@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.periods import Months, Period, day_of
 from labwerk_hub.domain.statement import Grant, Line, Month, Position, Statement, sums_of
 from labwerk_hub.errors import LabwerkError
+from labwerk_hub.services import audit
 from labwerk_hub.services.budgets import paying
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -56,6 +58,22 @@ def make(workbench: Workbench, institution: str, month: str | None = None) -> St
     with workbench.database.reading() as tx:
         _require(workbench, tx, institution, wanted)
         return _make(workbench, tx, institution, wanted)
+
+
+def handed_out(workbench: Workbench, statement: Statement, actor: str) -> None:
+    """Record that ``actor`` (a pseudonym, or ``root``) was given a statement, with its signature.
+
+    It has people's names in it, and later shows what was given out.
+    """
+    with workbench.database.writing() as tx:
+        audit.record(
+            workbench,
+            tx,
+            EventKind.STATEMENT,
+            actor=actor,
+            about=statement.number,
+            signature=statement.signature,
+        )
 
 
 def available(workbench: Workbench) -> list[Available]:

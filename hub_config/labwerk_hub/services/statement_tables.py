@@ -13,7 +13,8 @@ class Statements(Protocol):
     def heads(self, month: Month, end_ms: int) -> Heads:
         """The last charge of a month's days, whoever paid, and the last event before its end.
 
-        In a month without a charge, the last charge before it.
+        In a month without a charge, the last charge before it. Events that tell of statements
+        are not counted.
         """
 
     def grants(self, institution: str, posting: int, end_ms: int) -> list[Grant]:
