@@ -319,9 +319,14 @@ class Bench:
 
 
 @contextmanager
-def bench_in(folder: Path, gpus: Sequence[Gpu] | None = None) -> Iterator[Bench]:
-    """A bench whose database and folders are in ``folder``; with one fixed GPU of two slices."""
-    url = f"sqlite:///{folder / 'labwerk.sqlite'}"
+def bench_in(
+    folder: Path, gpus: Sequence[Gpu] | None = None, url: str | None = None
+) -> Iterator[Bench]:
+    """A bench whose folders are in ``folder``; with one fixed GPU of two slices.
+
+    The database is there, too, unless the ``url`` of an empty one is named.
+    """
+    url = url or f"sqlite:///{folder / 'labwerk.sqlite'}"
     migrate(url)
     database = SqlDatabase(url, first_uid=200_000)
     clock = Clock()

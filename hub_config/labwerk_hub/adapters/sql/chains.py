@@ -7,7 +7,7 @@ from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, literal, select
+from sqlalchemy import Connection, Row, Select, case, func, literal, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from labwerk_hub.adapters.sql.event_tables import events
@@ -70,7 +70,9 @@ class SqlChains:
         budgets together: what cost nothing has no entries that would name one.
         """
         of = usage_sums.c
-        for span, length in ((func.substr(postings.c.day, 1, 7), 7), (postings.c.day, 10)):
+        # A server takes what is grouped by for the same only if it reads the same.
+        month = func.substr(postings.c.day, literal_column("1"), literal_column("7"))
+        for span, length in ((month, 7), (postings.c.day, 10)):
             who = (span, postings.c.institution, postings.c.person, postings.c.flavour)
             kept_who = (of.span, of.institution, of.person, of.flavour)
             charged = postings.c.kind == PostingKind.CHARGE.value
