@@ -20,7 +20,11 @@ from support.mailing import MailServer, free_port, mail_server, somebody
 from support.small_install import POOL, SmallInstall, install
 from support.waiting import eventually
 
+#: No hub listens at that port, on a gateway that another installation here may have.
 _MAIL = """
+[network]
+hub_port = {hub_port}
+
 [mail]
 server = "127.0.0.1"
 port = {port}
@@ -32,7 +36,7 @@ sender = "Labwerk <labwerk@th-rhein.example>"
 @pytest.fixture
 def site(tmp_path: Path) -> SmallInstall:
     """An installation with a mail server in its settings, which does not run yet."""
-    return install(tmp_path, POOL + _MAIL.format(port=free_port()))
+    return install(tmp_path, POOL + _MAIL.format(port=free_port(), hub_port=free_port()))
 
 
 @pytest.fixture
