@@ -95,7 +95,7 @@ def test_a_request_reaches_whoever_decides_and_a_decision_whoever_asked(
         assert asked.recipients == ("mira@thr.example",)
         assert asked.text.startswith("Buongiorno Mira Conti,")
         assert "Anna Müller" in asked.text
-        assert f"{site.settings.network.public_url}/hub/labwerk/institution/thr" in asked.text
+        assert f"{site.settings.network.public_url}/hub/labwerk/budget/institution/thr" in asked.text
         budget_requests.decline(site.workbench, None, request, "Später")
         _, decided = server.wait_for(2)
         assert decided.recipients == ("anna@thr.example",)

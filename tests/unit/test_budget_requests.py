@@ -104,7 +104,7 @@ def test_one_click_asks_the_lead_in_their_language_with_a_link(site: Site) -> No
     assert "Buongiorno Lea Rossi," in mails["lea@thr.example"]
     assert "Anna Müller chiede" in mails["lea@thr.example"]
     assert "«Stato dei rotori» (novembre 2026)" in mails["lea@thr.example"]
-    assert "https://labwerk.example/hub/labwerk/project/rotor" in mails["lea@thr.example"]
+    assert "https://labwerk.example/hub/labwerk/budget/project/rotor" in mails["lea@thr.example"]
     (asked,) = budget_requests.open_for(site.bench.workbench, site.lea)
     assert (asked.request, asked.person.name) == (request, site.anna.name)
     assert site.mails() == {}
@@ -228,7 +228,7 @@ def test_a_lead_asks_the_institution_for_the_whole_project(site: Site) -> None:
     request = budget_requests.ask(work, site.lea, ROTOR, 50 * HOUR, whole=True)
     mails = site.mails()
     assert set(mails) == {"mira@thr.example"}
-    assert "https://labwerk.example/hub/labwerk/institution/thr" in mails["mira@thr.example"]
+    assert "https://labwerk.example/hub/labwerk/budget/institution/thr" in mails["mira@thr.example"]
     assert budget_requests.open_for(work, site.lea) == ()
     with pytest.raises(NotTheirsToDecideError):
         budget_requests.grant(work, site.lea, request.id, 50 * HOUR)

@@ -172,7 +172,7 @@ def trial_mail() -> Letter:
 
 def page_of(budget: str) -> str:
     """Where a budget is shown, as a path at the public address."""
-    return f"/hub/labwerk/{budget}"
+    return f"/hub/labwerk/budget/{budget}"
 
 
 def period_title(period: str) -> Localized:
