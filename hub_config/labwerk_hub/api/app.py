@@ -10,11 +10,12 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request, status
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub import bootstrap
-from labwerk_hub.api import metrics, session
+from labwerk_hub.api import budgets, metrics, requests, session, statements, use
 from labwerk_hub.api.auth import HubAuth, MissingScopeError, PersonName, UnauthorizedError
 from labwerk_hub.api.daily import TASKS, Daily
 from labwerk_hub.api.hub import Hub
@@ -23,20 +24,39 @@ from labwerk_hub.api.mail_loop import MailLoop
 from labwerk_hub.api.metering import Metering
 from labwerk_hub.api.problems import PROBLEMS, Problem
 from labwerk_hub.api.storage_loop import StorageLoop
+from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError, UnknownPersonError
 from labwerk_hub.services import audit, overview
+from labwerk_hub.services.budget_decisions import BudgetDecisionError
+from labwerk_hub.services.budget_requests import (
+    BudgetRequestError,
+    NotTheirsToDecideError,
+    UnknownRequestError,
+)
+from labwerk_hub.services.budget_rights import NotAllowedError
+from labwerk_hub.services.budgets import UnknownBudgetError
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.statement import StatementError
+from labwerk_hub.services.use_pages import UnknownMonthError
 from labwerk_hub.settings import Language, Settings
 from labwerk_hub.texts import render
 
 PREFIX = "/services/labwerk"
-#: Bytes; what may be said of a session is a few numbers.
-_LARGEST_BODY = 4096
+#: Bytes; a thousand characters of words are at most twelve thousand as JSON writes them.
+_LARGEST_BODY = 16_384
 _STATUS = {
     UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
     MissingScopeError.code: status.HTTP_403_FORBIDDEN,
     UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
     RefusedError.code: status.HTTP_409_CONFLICT,
+    NotAllowedError.code: status.HTTP_403_FORBIDDEN,
+    NotTheirsToDecideError.code: status.HTTP_403_FORBIDDEN,
+    UnknownBudgetError.code: status.HTTP_404_NOT_FOUND,
+    UnknownMonthError.code: status.HTTP_404_NOT_FOUND,
+    UnknownRequestError.code: status.HTTP_404_NOT_FOUND,
+    StatementError.code: status.HTTP_404_NOT_FOUND,
+    BudgetRequestError.code: status.HTTP_409_CONFLICT,
+    BudgetDecisionError.code: status.HTTP_409_CONFLICT,
 }
 
 
@@ -102,8 +122,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_exception_handler(LabwerkError, _problem)
     app.include_router(_router())
-    app.include_router(session.router(PREFIX))
+    for part in (budgets, requests, session, statements, use):
+        app.include_router(part.router(PREFIX))
     app.include_router(metrics.router(PREFIX))
+    _summarise(app)
     return app
 
 
@@ -140,8 +162,25 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LabwerkError)  # what it is registered for
     code = _STATUS.get(error.code, status.HTTP_503_SERVICE_UNAVAILABLE)
     message = error.message
-    if isinstance(error, RefusedError):  # for the person to read, in their language
+    if (said := _said(error)) is not None:  # for the person to read, in their language
         policy = request.app.state.workbench.policy
         spoken = request.query_params.get("lang", policy.language)
-        message = render(error.refusal.message, spoken, policy.zone)
+        message = render(said, spoken, policy.zone)
     return JSONResponse(Problem(code=error.code, message=message).model_dump(), code)
+
+
+def _summarise(app: FastAPI) -> None:
+    """Have the first sentence of each route's docstring stand for it in the OpenAPI document."""
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.summary, _, rest = route.description.partition("\n\n")
+            route.description = rest
+
+
+def _said(error: LabwerkError) -> Message | None:
+    """What an error says to a person; None for one that speaks to programs."""
+    if isinstance(error, RefusedError):
+        return error.refusal.message
+    if isinstance(error, BudgetDecisionError | BudgetRequestError | NotAllowedError):
+        return error.said
+    return None

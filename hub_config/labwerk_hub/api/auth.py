@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from jupyterhub.services.auth import HubAuth
+from starlette.concurrency import run_in_threadpool
 from tornado.web import HTTPError
 
 from labwerk_hub.api.hub import HubUnreachableError
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.domain.people import Person
+from labwerk_hub.domain.scopes import Scope
+from labwerk_hub.errors import LabwerkError, UnknownPersonError
+from labwerk_hub.services import people
 
 __all__ = [
+    "BudgetsReader",
+    "BudgetsWriter",
+    "EventsReader",
     "HubAuth",
     "MissingScopeError",
     "PersonName",
+    "SessionWriter",
+    "StatementsReader",
     "UnauthorizedError",
+    "UseReader",
     "metrics_reader",
     "person_name",
 ]
 
 _bearer = HTTPBearer(
     auto_error=False,
-    description="A JupyterHub token with the scope access:services!service=labwerk.",
+    description=(
+        "A JupyterHub token with the scope access:services!service=labwerk, and beside it "
+        "the scopes that a route names. People make tokens at /hub/token."
+    ),
 )
 
 
@@ -43,8 +56,12 @@ class MissingScopeError(LabwerkError):
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def person_name(request: Request, credentials: _Credentials) -> str:
-    """The hub user name of the token's owner; UnauthorizedError if there is none."""
+async def person_name(request: Request, needed: SecurityScopes, credentials: _Credentials) -> str:
+    """The hub user name of the token's owner.
+
+    Raises UnauthorizedError if there is none, MissingScopeError for a token that lacks a
+    scope that the route names.
+    """
     auth: HubAuth = request.app.state.hub_auth
     model = await _owner(auth, credentials)
     if (
@@ -56,7 +73,18 @@ async def person_name(request: Request, credentials: _Credentials) -> str:
             "The request needs a JupyterHub token with the scope "
             "access:services!service=labwerk, as “Authorization: Bearer …”."
         )
+    for scope in needed.scopes:
+        if scope not in model["scopes"]:
+            raise MissingScopeError(f"This token lacks the scope {scope}.")
     return str(model["name"])
+
+
+async def person(request: Request, name: Annotated[str, Depends(person_name)]) -> Person:
+    """The token's owner. Raises UnknownPersonError for whoever never signed in at the hub."""
+    found = await run_in_threadpool(people.find, request.app.state.workbench, name)
+    if found is None or not found.pseudonym:
+        raise UnknownPersonError(f"{name} is not known here; sign in at the hub first.")
+    return found
 
 
 async def metrics_reader(request: Request, credentials: _Credentials) -> None:
@@ -93,3 +121,10 @@ async def _owner(
 
 
 PersonName = Annotated[str, Depends(person_name)]
+#: The token's owner, where the token has the scope that the route needs.
+UseReader = Annotated[Person, Security(person, scopes=[Scope.USE_READ.value])]
+EventsReader = Annotated[Person, Security(person, scopes=[Scope.EVENTS_READ.value])]
+BudgetsReader = Annotated[Person, Security(person, scopes=[Scope.BUDGETS_READ.value])]
+BudgetsWriter = Annotated[Person, Security(person, scopes=[Scope.BUDGETS_WRITE.value])]
+StatementsReader = Annotated[Person, Security(person, scopes=[Scope.STATEMENTS_READ.value])]
+SessionWriter = Annotated[Person, Security(person, scopes=[Scope.SESSION_WRITE.value])]

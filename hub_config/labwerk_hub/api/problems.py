@@ -14,5 +14,5 @@ class Problem(BaseModel):
 
 #: The errors that any route may answer with, for the OpenAPI document.
 PROBLEMS: dict[int | str, dict[str, object]] = {
-    code: {"model": Problem} for code in (401, 404, 409, 503)
+    code: {"model": Problem} for code in (401, 403, 404, 409, 503)
 }

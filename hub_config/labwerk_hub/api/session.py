@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request, status
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from labwerk_hub.api.auth import PersonName
+from labwerk_hub.api.auth import PersonName, SessionWriter
+from labwerk_hub.api.bodies import Body
 from labwerk_hub.api.problems import PROBLEMS
 from labwerk_hub.domain.metering import to_ms
-from labwerk_hub.services import lifetime, overview
+from labwerk_hub.services import lifetime, overview, payers
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Language
 
@@ -25,6 +26,12 @@ class Report(BaseModel):
 
     kernels_busy: Annotated[int, Field(ge=0, le=_MOST_KERNELS)]
     last_seen: AwareDatetime | None = None
+
+
+class Payer(Body):
+    """The budget that is to pay, by its id such as ``project/rotor``."""
+
+    budget: Annotated[str, Field(max_length=80)]
 
 
 def router(prefix: str) -> APIRouter:
@@ -48,6 +55,15 @@ def router(prefix: str) -> APIRouter:
         workbench = request.app.state.workbench
         await run_in_threadpool(lifetime.still_working, workbench, person)
         return await run_in_threadpool(overview.of_person, workbench, person, lang)
+
+    @routes.post("/payer", responses=PROBLEMS)
+    async def payer(
+        request: Request, person: SessionWriter, chosen: Payer, lang: Language | None = None
+    ) -> overview.Overview:
+        """Let another budget pay for the session of the token's owner from now on."""
+        workbench = request.app.state.workbench
+        await run_in_threadpool(payers.switch, workbench, person.name, chosen.budget)
+        return await run_in_threadpool(overview.of_person, workbench, person.name, lang)
 
     @routes.put("/activity", status_code=status.HTTP_204_NO_CONTENT, responses=PROBLEMS)
     async def activity(request: Request, person: PersonName, report: Report) -> None:

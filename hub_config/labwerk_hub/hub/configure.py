@@ -5,6 +5,7 @@ from __future__ import annotations
 from traitlets.config import Config
 
 from labwerk_hub import bootstrap
+from labwerk_hub.domain.scopes import OF_SESSIONS, Scope
 from labwerk_hub.hub.authenticator import configure_sign_in
 from labwerk_hub.hub.pages import configure_pages, options_from_form, start_form
 from labwerk_hub.hub.spawner import LabwerkSpawner
@@ -78,7 +79,11 @@ def _service(c: Config, settings: Settings) -> None:
             ],
         }
     ]
-    c.JupyterHub.extra_user_scopes = {_SERVICE_ACCESS}
+    # People make tokens with some of these at /hub/token; the service asks which a token has.
+    c.JupyterHub.custom_scopes = {
+        scope.value: {"description": scope.description} for scope in Scope
+    }
+    c.JupyterHub.extra_user_scopes = {_SERVICE_ACCESS, *(scope.value for scope in Scope)}
 
 
 def _sessions(c: Config, settings: Settings, workbench: Workbench) -> None:
@@ -102,6 +107,7 @@ def _sessions(c: Config, settings: Settings, workbench: Workbench) -> None:
         "users:activity!user",
         "access:servers!server",
         _SERVICE_ACCESS,
+        *(scope.value for scope in OF_SESSIONS),
     ]
     # Admission decides how many start, in words; JupyterHub's own limits answer 429.
     c.JupyterHub.concurrent_spawn_limit = 0

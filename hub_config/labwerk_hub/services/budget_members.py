@@ -14,9 +14,10 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import Period
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.usage import UsageSum, Used, summed_by
+from labwerk_hub.errors import UnknownPersonError
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_sums import institution_named, used_view
-from labwerk_hub.services.use_views import LEAVER_DAYS, MemberView
+from labwerk_hub.services.use_views import LEAVER_DAYS, BudgetPage, MemberView
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import render
 
@@ -131,3 +132,11 @@ def _last_days(sums: Iterable[UsageSum]) -> dict[str, date]:
 def _without_default(budget: Budget) -> Budget:
     """The budget as if the settings gave nobody a share: what is left was decided."""
     return replace(budget, person_ticks=None)
+
+
+def member_in(page: BudgetPage, name: str) -> MemberView:
+    """Somebody of a budget by their hub user name. Raises UnknownPersonError."""
+    found = next((member for member in page.members if member.name == name), None)
+    if found is None:
+        raise UnknownPersonError(f"Nobody called {name[:80]!r} may use {page.head.id}.")
+    return found

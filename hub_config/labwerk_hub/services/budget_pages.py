@@ -14,9 +14,10 @@ from labwerk_hub.domain.usage import UsageSum
 from labwerk_hub.services import statement
 from labwerk_hub.services.audit_views import Names
 from labwerk_hub.services.budget_members import Drawn, members_of
-from labwerk_hub.services.budget_requests import Asked, may_answer
+from labwerk_hub.services.budget_requests import Asked
 from labwerk_hub.services.budget_rights import may_decide, may_decide_whole, may_see, visible
 from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.request_pages import language_of, request_view
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_pages import UnknownMonthError
 from labwerk_hub.services.use_sums import (
@@ -159,35 +160,6 @@ def _period(
         listed = ", ".join(period.name for period in periods) or "none"
         raise UnknownMonthError(f"{budget.id} has no period {name[:40]!r}; there are {listed}.")
     return known[name]
-
-
-def language_of(workbench: Workbench, viewer: Person | None, language: str | None) -> str:
-    """The language wanted, else the viewer's own, else the site's."""
-    own = viewer.locale if viewer is not None else None
-    return language or own or workbench.policy.language
-
-
-def request_view(asked: Asked, viewer: Person | None, language: str) -> RequestView:
-    """A request as ``viewer`` sees it."""
-    request = asked.request
-    return RequestView(
-        id=request.id,
-        budget=request.budget,
-        budget_title=asked.budget.title.in_language(language),
-        period=request.period,
-        name=asked.person.name,
-        display_name=asked.person.display_name,
-        whole=request.whole,
-        wanted_ticks=request.wanted_ticks,
-        words=request.words,
-        state=request.state.value,
-        made_at=from_ms(request.made_ms),
-        ended_at=from_ms(request.ended_ms) if request.ended_ms is not None else None,
-        decided_by=asked.decided_by.display_name if asked.decided_by is not None else "",
-        granted_ticks=request.granted_ticks,
-        answer=request.answer,
-        may_decide=request.is_open and may_answer(viewer, request, asked.budget),
-    )
 
 
 def _requests(

@@ -125,7 +125,7 @@ def ask(
         )
         tx.requests.add(request)
         letter = mail_texts.request_made(request, budget, person.display_name)
-        for decider in _to_tell(tx, request, budget):
+        for decider in deciders(tx, request, budget, by_mail=True):
             key = f"request/{request.id}/made"
             mail.write(workbench, tx, letter, decider, key=key, about=person.name)
         audit.record(
@@ -349,8 +349,10 @@ def _enlarge(
         )
 
 
-def _to_tell(tx: Transaction, request: BudgetRequest, budget: Budget) -> list[Person]:
-    """Who is told of a request: the nearest who may decide it and can be written to.
+def deciders(
+    tx: Transaction, request: BudgetRequest, budget: Budget, *, by_mail: bool = False
+) -> list[Person]:
+    """The nearest who may decide a request (``by_mail``: and can be written to).
 
     Those who lead it, else the institution's administrators, else the operators.
     """
@@ -364,8 +366,7 @@ def _to_tell(tx: Transaction, request: BudgetRequest, budget: Budget) -> list[Pe
             person
             for person in circle
             if person.name != request.person
-            and person.email is not None
-            and is_address(person.email)
+            and (not by_mail or (person.email is not None and is_address(person.email)))
             and may_answer(person, request, budget)
         ]
         if found:

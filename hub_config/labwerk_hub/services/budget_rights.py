@@ -69,6 +69,22 @@ def require_operator(viewer: Person | None) -> None:
         raise NotAllowedError(Message("This is for operators alone."))
 
 
+def may_see_statements(viewer: Person | None, institution: str) -> bool:
+    """Whether the viewer may see an institution's statements: its administrators, operators."""
+    if is_operator(viewer):
+        return True
+    assert viewer is not None  # nothing is hidden from a command
+    return budget_rights.administers(viewer, institution)
+
+
+def require_statements(viewer: Person | None, institution: str) -> None:
+    """Raise NotAllowedError unless the viewer may see an institution's statements."""
+    if not may_see_statements(viewer, institution):
+        raise NotAllowedError(
+            Message("An institution's statements are for its administrators and operators.")
+        )
+
+
 def require_decide(viewer: Person | None, budget: Budget) -> None:
     """Raise NotAllowedError unless the viewer may decide about shares."""
     if not may_decide(viewer, budget):

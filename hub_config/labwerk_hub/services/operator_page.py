@@ -14,9 +14,10 @@ from labwerk_hub.domain.usage import UsageSum, Used, summed_by
 from labwerk_hub.services import audit
 from labwerk_hub.services.audit_tables import Head
 from labwerk_hub.services.budget_members import is_leaver
-from labwerk_hub.services.budget_pages import language_of, row_of
+from labwerk_hub.services.budget_pages import row_of
 from labwerk_hub.services.budget_rights import require_operator
 from labwerk_hub.services.budgets import open_now, paying, today
+from labwerk_hub.services.request_pages import language_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_pages import month_of
 from labwerk_hub.services.use_sums import (

@@ -227,6 +227,19 @@ class RequestView(View):
     may_decide: bool
 
 
+class AskedView(View):
+    """What became of a click on "ask for more".
+
+    ``deciders`` are who may decide it, by their names; ``repeated`` is whether the same was
+    asked for already and not decided yet.
+    """
+
+    id: str
+    deciders: tuple[str, ...]
+    repeated: bool
+    request: RequestView
+
+
 class DecisionView(View):
     """Who decided what about a budget, or about ``whom``'s share of it.
 

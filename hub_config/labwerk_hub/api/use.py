@@ -1,0 +1,104 @@
+"""What was used: one's own, that of people one answers for, everybody's; and one's record."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from labwerk_hub.api.auth import EventsReader, UseReader
+from labwerk_hub.api.bodies import CSV, Form, WantedForm, csv_file
+from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.services import audit, operator_page, use_pages, use_tables
+from labwerk_hub.services.audit_views import EventPage
+from labwerk_hub.services.use_views import MyUse, OperatorPage
+from labwerk_hub.settings import Language
+
+Month = Annotated[
+    str | None, Query(max_length=7, description="Such as 2026-11; this month if left out.")
+]
+_MOST_EVENTS = 200
+
+
+def router(prefix: str) -> APIRouter:
+    """The routes below ``prefix``."""
+    routes = APIRouter(prefix=f"{prefix}/api/v1", tags=["use"])
+
+    @routes.get("/use", response_model=MyUse, responses={**PROBLEMS, **CSV})
+    async def own(
+        request: Request,
+        reader: UseReader,
+        month: Month = None,
+        form: WantedForm = Form.JSON,
+        lang: Language | None = None,
+    ) -> MyUse | Response:
+        """What the token's owner used in a month, and what budgets have for them.
+
+        As CSV a row for each day, budget and flavour.
+        """
+        page = await run_in_threadpool(
+            use_pages.of_person, request.app.state.workbench, reader, reader.name, month, lang
+        )
+        return _use(page, form)
+
+    @routes.get("/use/people/{name}", response_model=MyUse, responses={**PROBLEMS, **CSV})
+    async def of_somebody(
+        request: Request,
+        reader: UseReader,
+        name: str,
+        month: Month = None,
+        form: WantedForm = Form.JSON,
+        lang: Language | None = None,
+    ) -> MyUse | Response:
+        """The same of somebody else: for administrators of their institution, and operators."""
+        page = await run_in_threadpool(
+            use_pages.of_person, request.app.state.workbench, reader, name, month, lang
+        )
+        return _use(page, form)
+
+    @routes.get("/use/everybody", response_model=OperatorPage, responses={**PROBLEMS, **CSV})
+    async def of_everybody(
+        request: Request,
+        reader: UseReader,
+        month: Month = None,
+        form: WantedForm = Form.JSON,
+        lang: Language | None = None,
+    ) -> OperatorPage | Response:
+        """All institutions in a month, and what runs now: for operators.
+
+        As CSV a row for each institution.
+        """
+        page = await run_in_threadpool(
+            operator_page.of_operator, request.app.state.workbench, reader, month, lang
+        )
+        if form is Form.CSV:
+            return csv_file(use_tables.of_operator(page), f"institutions-{page.month}")
+        return page
+
+    @routes.get("/events", responses=PROBLEMS)
+    async def events(
+        request: Request,
+        reader: EventsReader,
+        before: Annotated[
+            int | None, Query(ge=1, description="The next_before of the page before.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=_MOST_EVENTS)] = audit.PAGE,
+        lang: Language | None = None,
+    ) -> EventPage:
+        """What the token's owner did and what was done to them, the newest first."""
+        workbench = request.app.state.workbench
+        spoken = lang or reader.locale or workbench.policy.language
+
+        def read() -> EventPage:
+            return audit.of_person(workbench, reader.name, spoken, before=before, limit=limit)
+
+        return await run_in_threadpool(read)
+
+    return routes
+
+
+def _use(page: MyUse, form: Form) -> MyUse | Response:
+    if form is Form.CSV:
+        return csv_file(use_tables.of_person(page), f"use-{page.name}-{page.month}")
+    return page
