@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "token-of-the-session"
-REPORTS = "/services/labwerk/api/v1/session/activity"
+PREFIX = "/services/labwerk/api/v1"
+REPORTS = f"{PREFIX}/session/activity"
 
 
 @dataclass
 class OverviewService:
     """What the service answers, and what it was asked: (path, authorization) pairs.
 
-    ``changed`` are the paths that were posted to, ``reports`` the activity reports that
-    came; they are answered with ``report_status``.
+    ``body`` is the answer to everything but the paths in ``answers`` (such as ``use``), which
+    have their own. ``changed`` are the paths that were posted to, ``said`` what was posted,
+    ``reports`` the activity reports that came; they are answered with ``report_status``.
     """
 
     address: str
@@ -34,7 +36,9 @@ class OverviewService:
     delay: float = 0.0
     report_status: int = 204
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
+    said: list[Any] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
 
     def environment(self, language: str = "en") -> dict[str, str]:
@@ -54,7 +58,9 @@ def overview_service(body: Any) -> Iterator[OverviewService]:
         def do_GET(self) -> None:
             service.asked.append((self.path, self.headers["Authorization"]))
             time.sleep(service.delay)
-            raw = service.body if isinstance(service.body, bytes) else _json(service.body)
+            path = self.path.partition("?")[0].removeprefix(f"{PREFIX}/")
+            body = service.answers.get(path, service.body)
+            raw = body if isinstance(body, bytes) else _json(body)
             self.send_response(service.status)
             self.send_header("Location", "/services/labwerk/elsewhere")
             self.send_header("Content-Length", str(len(raw)))
@@ -63,6 +69,8 @@ def overview_service(body: Any) -> Iterator[OverviewService]:
 
         def do_POST(self) -> None:
             service.changed.append(self.path)
+            said = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            service.said.append(json.loads(said) if said else None)
             self.do_GET()
 
         def do_PUT(self) -> None:
@@ -113,6 +121,29 @@ def dataset(identity: str, title: str, path: Path, *files: str) -> dict[str, Any
     }
 
 
+def balance(identity: str, title: str) -> dict[str, Any]:
+    """What somebody has of a budget of 60 GPU-hours, 42.42 of which are left."""
+    return {
+        "id": identity,
+        "kind": identity.partition("/")[0],
+        "title": title,
+        "institution": "thr",
+        "period": "2026-11",
+        "period_ends_at": "2026-11-30T23:00:00Z",
+        "granted_ticks": 5184000,
+        "used_ticks": 1432512,
+        "held_ticks": 86400,
+        "left_ticks": 3665088,
+    }
+
+
+def payer(
+    identity: str, title: str, *, chosen: bool = False, over_use: bool = False
+) -> dict[str, Any]:
+    """Such a budget as one that may pay."""
+    return {**balance(identity, title), "over_use": over_use, "chosen": chosen}
+
+
 def overview(datasets: list[dict[str, Any]]) -> dict[str, Any]:
     """An overview with a simulated slice, a budget of 60 GPU-hours, and these datasets."""
     return {
@@ -149,18 +180,18 @@ def overview(datasets: list[dict[str, Any]]) -> dict[str, Any]:
             "waiting_behind": 0,
         },
         "budget": {
-            "title": "Rhine Technical University",
-            "period": "2026-11",
-            "period_ends_at": "2026-11-30T23:00:00Z",
-            "granted_ticks": 5184000,
-            "used_ticks": 1432512,
-            "held_ticks": 86400,
-            "left_ticks": 3665088,
+            **balance("institution/thr", "Rhine Technical University"),
+            "budget_left_ticks": 86400000,
             "ticks_per_second": 3,
             "ticks_per_gpu_hour": 86400,
             "lasts_seconds": 1250496,
+            "over_use": False,
+            "warning": None,
+            "grace_ends_at": None,
         },
+        "payers": [payer("institution/thr", "Rhine Technical University", chosen=True)],
         "datasets": datasets,
+        "storage": [],
         "last_end": None,
         "ticket": None,
         "served_at": "2026-11-21T22:10:00Z",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from labwerk_lab import service as asking
-from labwerk_lab.service import Answer, Upstream, change_session, fetch_overview
+from labwerk_lab.service import Answer, Upstream, ask_for_more, change_session, fetch_overview
 from support.environment import REPOSITORY
 from support.notebook_server import NotebookServer, free_port, notebook_server
 from support.overview_service import TOKEN, OverviewService, overview_service
@@ -46,12 +46,12 @@ async def test_the_service_is_asked_with_the_sessions_token_in_the_panels_langua
 async def test_a_change_is_posted_and_answered_with_the_overview_after_it(
     service: OverviewService,
 ) -> None:
-    assert await change_session(upstream(service), "extend", "fr") == Answer(200, OVERVIEW)
+    assert await change_session("extend", upstream(service), "fr") == Answer(200, OVERVIEW)
     assert service.changed == ["/services/labwerk/api/v1/session/extend?lang=fr"]
     assert service.asked[-1][1] == f"Bearer {TOKEN}"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 409, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 503])
 async def test_a_refusal_keeps_its_status_code_and_sentence_and_nothing_else(
     service: OverviewService, status: int
 ) -> None:
@@ -104,6 +104,14 @@ def test_outside_labwerk_there_is_no_service_to_ask(monkeypatch: pytest.MonkeyPa
     assert Upstream.from_environment() == Upstream("http://127.0.0.1:1/services/labwerk", "token")
 
 
+async def test_a_request_is_passed_on_as_it_stands(service: OverviewService) -> None:
+    service.status, service.body = 201, {"id": "br-1"}
+    answer = await ask_for_more("project/rotor", "für Läufe", upstream(service), "it")
+    assert answer == Answer(201, {"id": "br-1"})
+    assert service.changed == ["/services/labwerk/api/v1/budget-requests?lang=it"]
+    assert service.said == [{"budget": "project/rotor", "words": "für Läufe"}]
+
+
 @pytest.fixture
 def server(tmp_path: Path, service: OverviewService) -> Iterator[NotebookServer]:
     with notebook_server(tmp_path, service) as server:
@@ -140,6 +148,36 @@ def test_a_notebook_server_passes_on_the_two_changes_and_no_other(
         assert server.ask("POST", path)[0] == 404
     assert server.get("labwerk/api/session/extend")[0] == 405
     assert len(service.changed) == 3
+
+
+def test_a_notebook_server_passes_on_who_is_to_pay_and_what_is_asked_for(
+    server: NotebookServer, service: OverviewService
+) -> None:
+    payer = {"budget": "project/rotor"}
+    assert server.ask("POST", "labwerk/api/session/payer?lang=de", payer) == (200, OVERVIEW)
+    more = payer | {"words": "Mehr", "ticks": 1 << 60}
+    assert server.ask("POST", "labwerk/api/budget-requests?lang=fr", more) == (200, OVERVIEW)
+    assert service.changed == [
+        "/services/labwerk/api/v1/session/payer?lang=de",
+        "/services/labwerk/api/v1/budget-requests?lang=fr",
+    ]
+    assert service.said == [payer, payer | {"words": "Mehr"}]
+    assert service.asked[-1][1] == f"Bearer {TOKEN}"
+
+    service.status, service.body = 409, {"code": "budget-used-up", "message": "Zu wenig."}
+    refusal = (409, service.body)
+    assert server.ask("POST", "labwerk/api/session/payer?lang=de", payer) == refusal
+
+
+@pytest.mark.parametrize("path", ["labwerk/api/session/payer", "labwerk/api/budget-requests"])
+def test_a_notebook_server_passes_on_nothing_that_is_not_as_agreed_or_from_a_stranger(
+    server: NotebookServer, service: OverviewService, path: str
+) -> None:
+    for body in (["project/rotor"], {"budget": 1}, "rotor"):
+        assert server.ask("POST", path, body)[0] == 400
+    assert server.ask("POST", path, {"budget": "project/rotor"}, token="wrong")[0] == 403
+    assert server.get(path)[0] == 405
+    assert service.asked == []
 
 
 def test_loading_the_extension_imports_nothing_that_a_server_has_not() -> None:

@@ -7,16 +7,28 @@ reachable from it; this server has both, so it asks.
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from labwerk_lab.service import Answer, Upstream, change_session, fetch_overview, problem
+from labwerk_lab.service import (
+    Answer,
+    Upstream,
+    ask_for_more,
+    change_session,
+    fetch_overview,
+    pay_with,
+    problem,
+)
 from labwerk_lab.texts import pick_language
 
 OVERVIEW_PATH = "/labwerk/api/overview"
 CHANGE_PATH = "/labwerk/api/session/(extend|still-working)"
+PAYER_PATH = "/labwerk/api/session/payer"
+REQUESTS_PATH = "/labwerk/api/budget-requests"
 
 
 class _ServiceHandler(APIHandler):
@@ -25,19 +37,26 @@ class _ServiceHandler(APIHandler):
     # The panel asks by itself, whether or not anybody sits before it.
     _track_activity = False
 
-    async def answer_with(self, change: str | None) -> None:
+    async def answer_with(self, ask: Callable[[Upstream, str], Awaitable[Answer]]) -> None:
+        """Answer with what the service says to ``ask``, in the panel's language."""
         language = pick_language(self.get_query_argument("lang", ""))
         upstream = Upstream.from_environment()
-        answer: Answer
-        if upstream is None:
-            answer = problem(404, "not-configured", language)
-        elif change is None:
-            answer = await fetch_overview(upstream, language)
-        else:
-            answer = await change_session(upstream, change, language)
+        answer = (
+            problem(404, "not-configured", language)
+            if upstream is None
+            else await ask(upstream, language)
+        )
         self.set_status(answer.status)
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(answer.body))
+
+    def text(self, name: str) -> str:
+        """A text of the request's JSON object; 400 if it is something else."""
+        body = self.get_json_body()
+        value = body.get(name, "") if isinstance(body, dict) else None
+        if not isinstance(value, str):
+            raise web.HTTPError(400, f"the body must be an object whose {name} is a text")
+        return value
 
 
 class OverviewHandler(_ServiceHandler):
@@ -46,7 +65,7 @@ class OverviewHandler(_ServiceHandler):
     @web.authenticated
     async def get(self) -> None:
         """Answer with the service's overview, or with its code and sentence."""
-        await self.answer_with(None)
+        await self.answer_with(fetch_overview)
 
 
 class ChangeHandler(_ServiceHandler):
@@ -55,7 +74,25 @@ class ChangeHandler(_ServiceHandler):
     @web.authenticated
     async def post(self, change: str) -> None:
         """Answer with the overview after the change, or with the refusal."""
-        await self.answer_with(change)
+        await self.answer_with(partial(change_session, change))
+
+
+class PayerHandler(_ServiceHandler):
+    """``POST labwerk/api/session/payer`` with ``{"budget": "project/rotor"}``."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Answer with the overview now that this budget pays, or with the refusal."""
+        await self.answer_with(partial(pay_with, self.text("budget")))
+
+
+class RequestsHandler(_ServiceHandler):
+    """``POST labwerk/api/budget-requests`` with ``{"budget": "project/rotor", "words": "…"}``."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Answer with the request for more as it stands, or with the refusal."""
+        await self.answer_with(partial(ask_for_more, self.text("budget"), self.text("words")))
 
 
 def add_routes(web_app: web.Application) -> None:
@@ -66,5 +103,7 @@ def add_routes(web_app: web.Application) -> None:
         [
             (url_path_join(base, OVERVIEW_PATH), OverviewHandler),
             (url_path_join(base, CHANGE_PATH), ChangeHandler),
+            (url_path_join(base, PAYER_PATH), PayerHandler),
+            (url_path_join(base, REQUESTS_PATH), RequestsHandler),
         ],
     )

@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 3.0
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the answer."""
 
-PASSED_ON = frozenset({401, 403, 404, 409, 503})
+PASSED_ON = frozenset({400, 401, 403, 404, 409, 422, 503})
 """The service's refusals that keep their status on the way to the panel."""
 
 
@@ -55,12 +55,30 @@ async def fetch_overview(upstream: Upstream, language: str) -> Answer:
     return await _ask(upstream, "GET", f"overview?lang={language}", language)
 
 
-async def change_session(upstream: Upstream, change: str, language: str) -> Answer:
+async def change_session(change: str, upstream: Upstream, language: str) -> Answer:
     """Change this session (``extend``, ``still-working``): the overview after it.
 
     A refusal is a code and a sentence, as in `fetch_overview`.
     """
     return await _ask(upstream, "POST", f"session/{change}?lang={language}", language)
+
+
+async def pay_with(budget: str, upstream: Upstream, language: str) -> Answer:
+    """Let a budget such as ``project/rotor`` pay from now on: the overview after it.
+
+    A refusal is a code and a sentence, as in `fetch_overview`.
+    """
+    path = f"session/payer?lang={language}"
+    return await _ask(upstream, "POST", path, language, {"budget": budget})
+
+
+async def ask_for_more(budget: str, words: str, upstream: Upstream, language: str) -> Answer:
+    """Ask whoever decides for more of a budget, with words that may be empty: the request.
+
+    A refusal is a code and a sentence, as in `fetch_overview`.
+    """
+    path = f"budget-requests?lang={language}"
+    return await _ask(upstream, "POST", path, language, {"budget": budget, "words": words})
 
 
 async def report_activity(upstream: Upstream, report: dict[str, object]) -> str | None:
@@ -74,11 +92,17 @@ async def report_activity(upstream: Upstream, report: dict[str, object]) -> str 
     return None if response.code == 204 else f"HTTP {response.code}"
 
 
-async def _ask(upstream: Upstream, method: str, path: str, language: str) -> Answer:
+async def _ask(
+    upstream: Upstream,
+    method: str,
+    path: str,
+    language: str,
+    body: dict[str, object] | None = None,
+) -> Answer:
     from tornado.simple_httpclient import HTTPTimeoutError
 
     try:
-        response = await _send(upstream, method, path)
+        response = await _send(upstream, method, path, body)
     except HTTPTimeoutError:
         return problem(503, "service-timeout", language)
     except OSError:
@@ -120,8 +144,8 @@ def _translate(response: HTTPResponse, language: str) -> Answer:
     if response.code == 599:
         return problem(503, "service-unreachable", language)
     body = _json_object(response.body)
-    if response.code == 200 and body is not None:
-        return Answer(200, body)
+    if response.code in (200, 201) and body is not None:
+        return Answer(response.code, body)
     if response.code in PASSED_ON and body is not None and {"code", "message"} <= body.keys():
         return Answer(response.code, {"code": body["code"], "message": body["message"]})
     return problem(502, "service-failed", language)

@@ -29,7 +29,7 @@ SENTENCES = {
         "Your session runs on; this panel asks again by itself."
     ),
     "service-failed": N_(
-        "The workbench's service gave an answer that is not an overview. "
+        "The workbench's service gave an answer that is not understood here. "
         "Your session runs on; please tell the operators if this lasts."
     ),
 }

@@ -1,6 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
-import { Change, IOverview, isOverview } from './wire';
+import { Change, IAsked, IOverview, isAsked, isOverview } from './wire';
 
 /** The languages that Labwerk speaks. */
 const LANGUAGES = ['en', 'de', 'it', 'fr'];
@@ -33,17 +33,52 @@ export async function requestOverview(
   settings: ServerConnection.ISettings,
   change: Change | null
 ): Promise<IOverview> {
-  const path = change === null ? ['overview'] : ['session', change];
-  const url = URLExt.join(settings.baseUrl, 'labwerk', 'api', ...path);
+  const answer =
+    change === null
+      ? await ask(settings, 'overview', { method: 'GET' })
+      : typeof change === 'string'
+        ? await ask(settings, `session/${change}`, { method: 'POST' })
+        : await ask(settings, 'session/payer', {
+            method: 'POST',
+            body: JSON.stringify({ budget: change.payer })
+          });
+  if (!isOverview(answer)) {
+    throw new OverviewError('bad-answer', typeof answer);
+  }
+  return answer;
+}
+
+/**
+ * Ask whoever decides for more of a budget.
+ *
+ * @param words - what it is for; may be empty.
+ * @throws OverviewError as {@link requestOverview} does.
+ */
+export async function requestMore(
+  settings: ServerConnection.ISettings,
+  budget: string,
+  words: string
+): Promise<IAsked> {
+  const answer = await ask(settings, 'budget-requests', {
+    method: 'POST',
+    body: JSON.stringify({ budget, words })
+  });
+  if (!isAsked(answer)) {
+    throw new OverviewError('bad-answer', typeof answer);
+  }
+  return answer;
+}
+
+async function ask(
+  settings: ServerConnection.ISettings,
+  path: string,
+  init: RequestInit
+): Promise<unknown> {
+  const url = URLExt.join(settings.baseUrl, 'labwerk', 'api', path);
   const query = URLExt.objectToQueryString({ lang: pageLanguage() });
-  const method = change === null ? 'GET' : 'POST';
   let response: Response;
   try {
-    response = await ServerConnection.makeRequest(
-      url + query,
-      { method },
-      settings
-    );
+    response = await ServerConnection.makeRequest(url + query, init, settings);
   } catch (reason) {
     throw new OverviewError('server-unreachable', String(reason));
   }
@@ -54,9 +89,6 @@ export async function requestOverview(
       typeof code === 'string' ? code : 'bad-answer',
       typeof message === 'string' ? message : response.statusText
     );
-  }
-  if (!isOverview(answer)) {
-    throw new OverviewError('bad-answer', response.statusText);
   }
   return answer;
 }

@@ -11,6 +11,10 @@ export namespace CommandIDs {
   export const refresh = 'labwerk-lab:refresh';
   /** Move the end of the session. */
   export const extend = 'labwerk-lab:extend';
+  /** Let another budget pay. */
+  export const payWith = 'labwerk-lab:pay-with';
+  /** Ask for more of the budget that pays. */
+  export const askForMore = 'labwerk-lab:ask-for-more';
   /** The hub's own page to stop the server; there only behind a hub. */
   export const controlPanel = 'hub:control-panel';
 }

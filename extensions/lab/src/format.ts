@@ -40,7 +40,7 @@ export class Formatter {
   }
 
   /** Ticks as GPU-hours, without the unit's name. */
-  gpuHours(ticks: number, budget: IBudget): string {
+  gpuHours(ticks: number, budget: Pick<IBudget, 'ticks_per_gpu_hour'>): string {
     const hours = ticks / budget.ticks_per_gpu_hour;
     return this.number(hours, Math.abs(hours) < 10 ? 2 : 1);
   }
@@ -100,13 +100,22 @@ export class Formatter {
     }).format(date);
   }
 
-  /** A budget period such as "2026-11" as its month's name and year. */
+  /** A budget period such as "2026-11" as its month's name and year; a term by its name. */
   period(period: string): string {
+    return /^\d{4}-\d{2}$/.test(period)
+      ? new Intl.DateTimeFormat(this.locale, {
+          month: 'long',
+          year: 'numeric',
+          timeZone: 'UTC'
+        }).format(new Date(`${period}-01T00:00:00Z`))
+      : period;
+  }
+
+  /** The last day of what ends at an instant, itself not included. */
+  lastDay(iso: string): string {
     return new Intl.DateTimeFormat(this.locale, {
-      month: 'long',
-      year: 'numeric',
-      timeZone: 'UTC'
-    }).format(new Date(`${period}-01T00:00:00Z`));
+      dateStyle: 'medium'
+    }).format(new Date(Date.parse(iso) - 1));
   }
 
   private _unit(

@@ -8,9 +8,10 @@ import { IConsoleTracker } from '@jupyterlab/console';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IEditorTracker } from '@jupyterlab/fileeditor';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { URLExt } from '@jupyterlab/coreutils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { requestOverview } from './api';
+import { requestMore, requestOverview } from './api';
 import { BRAND, CommandIDs, DOMAIN } from './commands';
 import { CodeInserter } from './insert';
 import { OverviewModel } from './model';
@@ -58,7 +59,13 @@ const panel: JupyterFrontEndPlugin<void> = {
     'Adds the sidebar panel with the slice, the budget and the datasets.',
   autoStart: true,
   requires: [IOverviewModel, ICodeInserter],
-  optional: [ITranslator, ILayoutRestorer, ICommandPalette, IStateDB],
+  optional: [
+    ITranslator,
+    ILayoutRestorer,
+    ICommandPalette,
+    IStateDB,
+    JupyterFrontEnd.IPaths
+  ],
   activate: (
     app: JupyterFrontEnd,
     model: IOverviewModel,
@@ -66,15 +73,22 @@ const panel: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
-    state: IStateDB | null
+    state: IStateDB | null,
+    paths: JupyterFrontEnd.IPaths | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const { hubHost, hubPrefix } = paths?.urls ?? {};
     const widget = new LabwerkPanel({
       model,
       inserter,
       trans,
       state,
-      commands: app.commands
+      commands: app.commands,
+      ask: (budget, words) =>
+        requestMore(app.serviceManager.serverSettings, budget, words),
+      usePage: hubPrefix
+        ? (hubHost ?? '') + URLExt.join(hubPrefix, 'labwerk', 'use')
+        : null
     });
     app.shell.add(widget, 'left', { rank: 150, type: BRAND });
     restorer?.add(widget, widget.id);
@@ -100,33 +114,52 @@ const panel: JupyterFrontEndPlugin<void> = {
 const notices: JupyterFrontEndPlugin<void> = {
   id: 'labwerk-lab:notices',
   description:
-    "Tells about the session's end, idleness and GPU, and saves documents first.",
+    "Tells about the session's end, budget, idleness and GPU, and saves documents first.",
   autoStart: true,
   requires: [IOverviewModel],
-  optional: [ITranslator, IDocumentManager, ICommandPalette],
+  optional: [ITranslator, IDocumentManager, ICommandPalette, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     model: IOverviewModel,
     translator: ITranslator | null,
     documents: IDocumentManager | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    state: IStateDB | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     // Loaded when Lab stands: its start does not wait for it.
     const ready = app.restored.then(async () => {
-      const [{ Notifier }, { saveDocuments }] = await Promise.all([
-        import('./notifier'),
-        import('./save')
-      ]);
-      model.watch();
-      return new Notifier({
+      const [{ Actions }, { Notifier }, { saveDocuments }, { Told }] =
+        await Promise.all([
+          import('./actions'),
+          import('./notifier'),
+          import('./save'),
+          import('./told')
+        ]);
+      const manager = Notification.manager;
+      const save = async () =>
+        documents !== null && (await saveDocuments(app.shell, documents));
+      const actions = new Actions({
         model,
         trans,
-        manager: Notification.manager,
-        save: async () =>
-          documents !== null && (await saveDocuments(app.shell, documents)),
+        manager,
+        ask: (budget, words) =>
+          requestMore(app.serviceManager.serverSettings, budget, words),
+        choosePayer: async overview =>
+          (await import('./panels/payers')).choosePayer(overview, trans),
+        save
+      });
+      model.watch();
+      new Notifier({
+        model,
+        trans,
+        manager,
+        actions,
+        told: new Told(state),
+        save,
         showPanel: () => void app.commands.execute(CommandIDs.show)
       });
+      return actions;
     });
     app.commands.addCommand(CommandIDs.extend, {
       label: trans.__('Extend the Session'),
@@ -134,7 +167,30 @@ const notices: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: async () => (await ready).change('extend')
     });
-    palette?.addItem({ command: CommandIDs.extend, category: BRAND });
+    app.commands.addCommand(CommandIDs.payWith, {
+      label: trans.__('Let Another Budget Pay…'),
+      caption: trans.__('Choose which budget pays for the session from now on'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: async () => (await ready).payWithOther()
+    });
+    app.commands.addCommand(CommandIDs.askForMore, {
+      label: trans.__('Ask for More GPU-Hours'),
+      caption: trans.__('Ask those who decide about the budget for more of it'),
+      describedBy: {
+        args: { type: 'object', properties: { words: { type: 'string' } } }
+      },
+      execute: async args =>
+        (await ready).askForMore(
+          typeof args.words === 'string' ? args.words : ''
+        )
+    });
+    for (const command of [
+      CommandIDs.extend,
+      CommandIDs.payWith,
+      CommandIDs.askForMore
+    ]) {
+      palette?.addItem({ command, category: BRAND });
+    }
   }
 };
 

@@ -2,6 +2,7 @@ import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { OverviewError } from './api';
+import { paidUntil } from './budgets';
 import { IOverviewModel, OverviewState } from './tokens';
 import { Change, IOverview } from './wire';
 
@@ -37,7 +38,7 @@ export class OverviewModel implements IOverviewModel, IDisposable {
       },
       standby: () =>
         this._watchers === 0 ||
-        (document.hidden && this._age() < HIDDEN_INTERVAL)
+        (document.hidden && this._age() < this._hiddenInterval())
     });
     this._clock = new Poll({
       auto: false,
@@ -133,6 +134,16 @@ export class OverviewModel implements IOverviewModel, IDisposable {
     const receivedAt = Date.now();
     this._clockError = Date.parse(overview.served_at) - receivedAt;
     this._setState({ status: 'ready', overview, receivedAt, problem: null });
+  }
+
+  /** Milliseconds between two requests of a page that nobody sees. */
+  private _hiddenInterval(): number {
+    const until =
+      this._state.status === 'ready' ? paidUntil(this._state.overview) : null;
+    // What becomes of a budget's end is decided within minutes.
+    return until !== null && until - this.now() < 2 * HIDDEN_INTERVAL
+      ? REQUEST_INTERVAL - CLOCK_INTERVAL
+      : HIDDEN_INTERVAL;
   }
 
   /** Milliseconds since the service was last asked. */

@@ -1,18 +1,27 @@
-import type { IOverview, ISession } from './wire';
+import { endsWithBudget, warningAt } from './budgets';
+import type { IOverview, ISession, Warning } from './wire';
 
 const MINUTE = 60_000;
 
 /** Minutes before the end at which something is said; the last one is the last call. */
 const BEFORE_END = [1, 5, 15];
 
-/** Something that a person should know, wherever in Lab they are. */
-export interface INotice {
+interface INews {
   /** The same as long as it is the same news: said once, and taken back when it is over. */
   readonly key: string;
-  readonly kind: 'ending' | 'idle' | 'problem';
   /** Whether the session is gone within a minute. */
   readonly last: boolean;
 }
+
+/** That little of the budget is left, or nothing. */
+export interface IBudgetNotice extends INews {
+  readonly kind: 'budget';
+  readonly level: Warning;
+}
+
+/** Something that a person should know, wherever in Lab they are. */
+export type INotice =
+  (INews & { readonly kind: 'ending' | 'idle' | 'problem' }) | IBudgetNotice;
 
 /**
  * What is to be said about a session at a moment.
@@ -24,9 +33,36 @@ export function noticesDue(overview: IOverview, now: number): INotice[] {
   if (session === null) {
     return [];
   }
-  return [ending(session, now), idle(session, now), problem(session)].filter(
-    (notice): notice is INotice => notice !== null
-  );
+  const funds = budget(overview, session, now);
+  // The end that a budget brings is told as such.
+  const isTold =
+    (funds?.level === 'minutes' || funds?.level === 'used-up') &&
+    endsWithBudget(overview, session);
+  return [
+    isTold ? null : ending(session, now),
+    funds,
+    idle(session, now),
+    problem(session)
+  ].filter((notice): notice is INotice => notice !== null);
+}
+
+function budget(
+  overview: IOverview,
+  session: ISession,
+  now: number
+): IBudgetNotice | null {
+  const level = warningAt(overview, now);
+  const { id, period, granted_ticks, grace_ends_at } = overview.budget;
+  return level === null
+    ? null
+    : {
+        // More that is granted is news, and what becomes of it as well.
+        key: `budget ${session.id} ${id} ${period} ${granted_ticks} ${level}`,
+        kind: 'budget',
+        level,
+        last:
+          grace_ends_at !== null && Date.parse(grace_ends_at) - now <= MINUTE
+      };
 }
 
 function ending(session: ISession, now: number): INotice | null {

@@ -1,13 +1,15 @@
 import type { Notification, NotificationManager } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { Actions, savedText } from './actions';
+import { otherPayers, paidUntil } from './budgets';
 import { Formatter } from './format';
-import { INotice, noticesDue } from './notices';
-import { problemText } from './problems';
+import { IBudgetNotice, INotice, noticesDue } from './notices';
+import type { Told } from './told';
 import type { IOverviewModel } from './tokens';
-import type { Change, ISession } from './wire';
+import type { IOverview, ISession } from './wire';
 
-/** Milliseconds for which a confirmation is shown. */
-const CONFIRMATION = 8_000;
+/** Milliseconds for which a warning is shown that is not urgent; Lab keeps it in its list. */
+const EARLY_WARNING = 30_000;
 
 /** What the notifier works with. */
 export interface INotifierOptions {
@@ -15,6 +17,9 @@ export interface INotifierOptions {
   trans: TranslationBundle;
   /** Lab's notifications. */
   manager: NotificationManager;
+  actions: Actions;
+  /** Which warnings of a budget were given. */
+  told: Told;
   /** Saves all open documents; says whether that worked. */
   save: () => Promise<boolean>;
   /** Brings the panel to the front. */
@@ -22,34 +27,15 @@ export interface INotifierOptions {
 }
 
 /**
- * Tells about the session's end, idleness and GPU in Lab's notifications.
+ * Tells about the session's end, budget, idleness and GPU in Lab's notifications.
  *
- * Before anything is said all documents are saved: who is not there to read it
- * loses nothing either.
+ * Before anything urgent is said all documents are saved: who is not there to
+ * read it loses nothing either.
  */
 export class Notifier {
   constructor(private readonly _options: INotifierOptions) {
     _options.model.changed.connect(this._update, this);
     this._update();
-  }
-
-  /** Change the session, and say how that went. */
-  async change(change: Change): Promise<void> {
-    const { manager, model, trans } = this._options;
-    try {
-      const { session } = await model.change(change);
-      const until =
-        session && Formatter.ofPage().instant(session.ends_at, model.now());
-      manager.notify(
-        change === 'extend' && until
-          ? trans.__('Your session now ends at %1.', until)
-          : trans.__('Noted: your session goes on.'),
-        'success',
-        { autoClose: CONFIRMATION }
-      );
-    } catch (reason) {
-      manager.notify(problemText(reason, trans), 'error', { autoClose: false });
-    }
   }
 
   private _update(): void {
@@ -79,24 +65,131 @@ export class Notifier {
   }
 
   private async _tell(notice: INotice): Promise<void> {
-    const { manager, model, save } = this._options;
-    const saved = await save().catch(() => false);
-    const session =
-      model.state.status === 'ready' ? model.state.overview.session : null;
-    if (session === null || this._told.get(notice.key) !== null) {
+    const { manager, model, told } = this._options;
+    const isUrgent = !isEarly(notice);
+    const saved = !isUrgent || (await this._options.save().catch(() => false));
+    const overview =
+      model.state.status === 'ready' ? model.state.overview : null;
+    const session = overview?.session ?? null;
+    if (
+      overview === null ||
+      session === null ||
+      (notice.kind === 'budget' &&
+        !(await told.isNews(session.id, overview, notice.level))) ||
+      this._told.get(notice.key) !== null
+    ) {
       // While documents were saved it came to nothing, or was told.
       return;
     }
-    const message = this._message(notice, session, saved);
+    const message =
+      notice.kind === 'budget'
+        ? this._budgetMessage(notice, overview, saved)
+        : this._message(notice, session, saved);
     const type = notice.kind === 'problem' || !saved ? 'error' : 'warning';
     const id = manager.notify(message, type, {
-      autoClose: false,
-      actions: this._actions(notice, session)
+      autoClose: isUrgent ? false : EARLY_WARNING,
+      actions:
+        notice.kind === 'budget'
+          ? this._budgetActions(overview, isUrgent)
+          : this._actions(notice, session)
     });
     this._told.set(notice.key, id);
   }
 
-  private _message(notice: INotice, session: ISession, saved: boolean): string {
+  private _budgetMessage(
+    notice: IBudgetNotice,
+    overview: IOverview,
+    saved: boolean
+  ): string {
+    const { model, trans } = this._options;
+    const { budget } = overview;
+    const format = Formatter.ofPage();
+    const now = model.now();
+    const at = (time: number) =>
+      format.instant(new Date(time).toISOString(), now);
+    const until = paidUntil(overview) ?? now;
+    // Lab cuts at 140 characters: what must be read comes first.
+    switch (notice.level) {
+      case 'fifth':
+      case 'tenth': {
+        const left = format.gpuHours(
+          budget.left_ticks + budget.held_ticks,
+          budget
+        );
+        const granted = format.gpuHours(budget.granted_ticks, budget);
+        const enough = at(Math.min(until, Date.parse(budget.period_ends_at)));
+        return notice.level === 'fifth'
+          ? trans.__(
+              'A fifth of your budget is left: %1 of %2 GPU-hours, enough until %3 (%4).',
+              left,
+              granted,
+              enough,
+              budget.title
+            )
+          : trans.__(
+              'A tenth of your budget is left: %1 of %2 GPU-hours, enough until %3 (%4).',
+              left,
+              granted,
+              enough,
+              budget.title
+            );
+      }
+      case 'minutes':
+        return [
+          trans.__('Your budget is used up at %1.', at(until)),
+          savedText(saved, trans)
+        ].join(' ');
+      case 'used-up': {
+        const stops = budget.grace_ends_at;
+        return [
+          stops === null
+            ? trans.__('Your budget is used up.')
+            : trans.__(
+                'Your budget is used up: your session stops at %1.',
+                at(Date.parse(stops))
+              ),
+          savedText(saved, trans)
+        ].join(' ');
+      }
+    }
+  }
+
+  private _budgetActions(
+    overview: IOverview,
+    isUrgent: boolean
+  ): Notification.IAction[] {
+    const { actions, trans } = this._options;
+    const act = (
+      label: string,
+      run: () => Promise<void>
+    ): Notification.IAction => ({
+      label,
+      callback: event => {
+        // It stays until it is dismissed, or until the budget is enough again.
+        event.preventDefault();
+        void run();
+      }
+    });
+    const found = [act(trans.__('Ask for more'), () => actions.askForMore(''))];
+    if (otherPayers(overview).length > 0) {
+      found.unshift({
+        ...act(trans.__('Let another budget pay'), () =>
+          actions.payWithOther()
+        ),
+        displayType: 'accent'
+      });
+    }
+    if (isUrgent) {
+      found.push(act(trans.__('Save all'), () => actions.saveAll()));
+    }
+    return found;
+  }
+
+  private _message(
+    notice: Exclude<INotice, IBudgetNotice>,
+    session: ISession,
+    saved: boolean
+  ): string {
     const { model, trans } = this._options;
     const format = Formatter.ofPage();
     const at = (iso: string | null) =>
@@ -120,11 +213,7 @@ export class Notifier {
         parts.push(session.problem);
         break;
     }
-    parts.push(
-      saved
-        ? trans.__('Open documents are saved.')
-        : trans.__('Not every open document could be saved.')
-    );
+    parts.push(savedText(saved, trans));
     if (notice.kind === 'ending') {
       parts.push(session.extension.refusal);
     }
@@ -132,14 +221,17 @@ export class Notifier {
   }
 
   private _actions(
-    notice: INotice,
+    notice: Exclude<INotice, IBudgetNotice>,
     session: ISession
   ): Notification.IAction[] | undefined {
-    const { showPanel, trans } = this._options;
-    const act = (label: string, change: Change): Notification.IAction => ({
+    const { actions, showPanel, trans } = this._options;
+    const act = (
+      label: string,
+      change: 'extend' | 'still-working'
+    ): Notification.IAction => ({
       label,
       displayType: 'accent',
-      callback: () => void this.change(change)
+      callback: () => void actions.change(change)
     });
     const details: Notification.IAction = {
       label: trans.__('Details'),
@@ -160,4 +252,12 @@ export class Notifier {
 
   /** The notices that are due and told, with their notification's id once there is one. */
   private readonly _told = new Map<string, string | null>();
+}
+
+/** Whether there is still time: nothing has to be saved now. */
+function isEarly(notice: INotice): boolean {
+  return (
+    notice.kind === 'budget' &&
+    (notice.level === 'fifth' || notice.level === 'tenth')
+  );
 }

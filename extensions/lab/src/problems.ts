@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { OverviewError } from './api';
+import type { IAsked } from './wire';
 
 /**
  * Why something did not work, as a sentence.
@@ -26,4 +27,17 @@ export function problemText(
     default:
       return message;
   }
+}
+
+/** What became of a request for more budget. */
+export function askedText(asked: IAsked, trans: TranslationBundle): string {
+  const names = asked.deciders.join(', ');
+  if (names === '') {
+    return asked.repeated
+      ? trans.__('You have asked already; your request is open.')
+      : trans.__('Your request for more is made.');
+  }
+  return asked.repeated
+    ? trans.__('You have asked already. These decide: %1.', names)
+    : trans.__('Your request for more is made. These decide: %1.', names);
 }

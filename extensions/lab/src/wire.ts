@@ -74,17 +74,67 @@ export interface ISession {
   waiting_behind: number;
 }
 
-export interface IBudget {
+export type BudgetKind = 'institution' | 'project' | 'course';
+
+/** What a person has of one budget in one period. */
+interface IBalance {
+  /** What the service knows it by, such as `project/rotor`. */
+  id: string;
+  kind: BudgetKind;
   title: string;
+  /** The name of the institution that pays in the end. */
+  institution: string;
+  /** `2026-11`, a term's name, or `outside` where there is no period now. */
   period: string;
   period_ends_at: string;
   granted_ticks: number;
   used_ticks: number;
   held_ticks: number;
   left_ticks: number;
+}
+
+/** A budget that may pay for the person's sessions. */
+export interface IPayer extends IBalance {
+  /** Whether sessions may run without budget while nobody waits. */
+  over_use: boolean;
+  /** Whether it pays now. */
+  chosen: boolean;
+}
+
+/** A fifth or a tenth is left, minutes, or nothing: the last is the worst. */
+export const WARNINGS = ['fifth', 'tenth', 'minutes', 'used-up'] as const;
+
+export type Warning = (typeof WARNINGS)[number];
+
+/** The budget that pays. */
+export interface IBudget extends IBalance {
+  /** What the budget has left for everybody. */
+  budget_left_ticks: number;
   ticks_per_second: number;
   ticks_per_gpu_hour: number;
+  /** How long what is held and left pays; null if nothing runs that costs. */
   lasts_seconds: number | null;
+  /** Whether the session runs without budget. */
+  over_use: boolean;
+  warning: Warning | null;
+  /** Until when the session goes on, once the budget is used up. */
+  grace_ends_at: string | null;
+}
+
+/** A folder and how full it is. */
+export interface IStorage {
+  kind: 'home' | 'project';
+  name: string;
+  title: string;
+  path: string;
+  /** null where it cannot be measured. */
+  used_bytes: number | null;
+  /** null where there is no limit. */
+  limit_bytes: number | null;
+  /** Whether the file system refuses more, or the workbench only warns. */
+  how: 'enforced' | 'measured';
+  /** What is to be said of it, in the reader's language. */
+  warning: string | null;
 }
 
 export interface IDatasetFile {
@@ -115,14 +165,34 @@ export interface IOverview {
   person: IPerson;
   session: ISession | null;
   budget: IBudget;
+  /** The budgets that may pay, the one that does included. */
+  payers: IPayer[];
   datasets: IDataset[];
+  storage: IStorage[];
   /** Why the last session ended, if not by the person. */
   last_end: { ended_at: string; sentence: string } | null;
   served_at: string;
 }
 
 /** What a person can do to the running session from here. */
-export type Change = 'extend' | 'still-working';
+export type Change = 'extend' | 'still-working' | IPayWith;
+
+/** Let the budget of this id pay from now on. */
+export interface IPayWith {
+  payer: string;
+}
+
+/** Characters that a request for more budget may have. */
+export const LONGEST_WORDS = 500;
+
+/** A request for more budget, as it stands. */
+export interface IAsked {
+  id: string;
+  /** Who decides, by their names. */
+  deciders: string[];
+  /** Whether it was open already. */
+  repeated: boolean;
+}
 
 /** Whether an answer has the parts that the panel shows. */
 export function isOverview(value: unknown): value is IOverview {
@@ -133,11 +203,19 @@ export function isOverview(value: unknown): value is IOverview {
     typeof parts.served_at === 'string' &&
     typeof parts.budget?.left_ticks === 'number' &&
     (parts.session === null || isSession(parts.session)) &&
-    Array.isArray(parts.datasets)
+    Array.isArray(parts.payers) &&
+    Array.isArray(parts.datasets) &&
+    Array.isArray(parts.storage)
   );
 }
 
 function isSession(value: unknown): value is ISession {
   const parts = value as Partial<ISession> | null | undefined;
   return typeof parts?.ends_at === 'string' && Boolean(parts.extension);
+}
+
+/** Whether an answer tells what became of a request. */
+export function isAsked(value: unknown): value is IAsked {
+  const parts = value as Partial<IAsked> | null;
+  return typeof parts?.id === 'string' && Array.isArray(parts.deciders);
 }

@@ -1,4 +1,11 @@
-import type { IDataset, IOverview, ISession, ISlice } from '../wire';
+import type {
+  IBudget,
+  IDataset,
+  IOverview,
+  IPayer,
+  ISession,
+  ISlice
+} from '../wire';
 
 /** A dataset as the service describes one, with the given differences. */
 export function aDataset(differences: Partial<IDataset> = {}): IDataset {
@@ -30,23 +37,72 @@ export function anOverview(differences: Partial<IOverview> = {}): IOverview {
       language: 'de'
     },
     session: null,
-    budget: {
-      title: 'Rhine Technical University',
-      period: '2026-11',
-      period_ends_at: '2026-11-30T23:00:00Z',
-      granted_ticks: 5184000,
-      used_ticks: 86400,
-      held_ticks: 43200,
-      left_ticks: 5054400,
-      ticks_per_second: 3,
-      ticks_per_gpu_hour: 86400,
-      lasts_seconds: 1684800
-    },
+    budget: aBudget(),
+    payers: [aPayer()],
     datasets: [aDataset()],
+    storage: [],
     last_end: null,
     served_at: '2026-11-21T22:00:00Z',
     ...differences
   };
+}
+
+/** The institution's budget, which pays, with the given differences. */
+export function aBudget(differences: Partial<IBudget> = {}): IBudget {
+  return {
+    id: 'institution/thr',
+    kind: 'institution',
+    title: 'Rhine Technical University',
+    institution: 'thr',
+    period: '2026-11',
+    period_ends_at: '2026-11-30T23:00:00Z',
+    granted_ticks: 5184000,
+    used_ticks: 86400,
+    held_ticks: 43200,
+    left_ticks: 5054400,
+    budget_left_ticks: 86400000,
+    ticks_per_second: 3,
+    ticks_per_gpu_hour: 86400,
+    lasts_seconds: 1684800,
+    over_use: false,
+    warning: null,
+    grace_ends_at: null,
+    ...differences
+  };
+}
+
+/** The same budget as one that may pay, with the given differences. */
+export function aPayer(differences: Partial<IPayer> = {}): IPayer {
+  return {
+    id: 'institution/thr',
+    kind: 'institution',
+    title: 'Rhine Technical University',
+    institution: 'thr',
+    period: '2026-11',
+    period_ends_at: '2026-11-30T23:00:00Z',
+    granted_ticks: 5184000,
+    used_ticks: 86400,
+    held_ticks: 43200,
+    left_ticks: 5054400,
+    over_use: false,
+    chosen: true,
+    ...differences
+  };
+}
+
+/** A project's budget of 10 GPU-hours that may pay, and does not. */
+export function aProject(differences: Partial<IPayer> = {}): IPayer {
+  return aPayer({
+    id: 'project/rotor',
+    kind: 'project',
+    title: 'Rotor blades',
+    granted_ticks: 864000,
+    used_ticks: 0,
+    held_ticks: 0,
+    left_ticks: 864000,
+    chosen: false,
+    ...differences
+  });
 }
 
 /** A session on a real slice, an hour from its end at 23:00, with the given differences. */

@@ -1,8 +1,8 @@
 import { OverviewError } from '../api';
 import { OverviewModel } from '../model';
 import type { OverviewState } from '../tokens';
-import { isOverview } from '../wire';
-import { anOverview, aSession } from './example';
+import { Change, isOverview } from '../wire';
+import { aBudget, anOverview, aSession } from './example';
 
 /** Wait until the model's state is as described. */
 function until(
@@ -117,7 +117,7 @@ describe('a change to the session', () => {
 
   it('that is refused leaves the figures, says why, and asks what holds now', async () => {
     const refusal = new OverviewError('somebody-waits', 'Somebody waits.');
-    const request = jest.fn((change: string | null) =>
+    const request = jest.fn((change: Change | null) =>
       change === null ? Promise.resolve(anOverview()) : Promise.reject(refusal)
     );
     const model = new OverviewModel(request);
@@ -179,6 +179,20 @@ describe('the page', () => {
     watching.dispose();
     other.dispose();
     expect(await requestsIn(10, request)).toBe(0);
+    model.dispose();
+  });
+
+  it('asks once a minute though it is not seen, while the budget comes to its end', async () => {
+    const request = jest.fn(async () => {
+      const served_at = new Date().toISOString();
+      return anOverview({ served_at, budget: aBudget({ lasts_seconds: 300 }) });
+    });
+    const model = new OverviewModel(request);
+    const watching = model.watch();
+    await requestsIn(1, request);
+    show(false);
+    expect(await requestsIn(10, request)).toBe(10);
+    watching.dispose();
     model.dispose();
   });
 

@@ -1,75 +1,7 @@
-import { NotificationManager } from '@jupyterlab/apputils';
-import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 import { OverviewError } from '../api';
-import { Notifier } from '../notifier';
-import type { IOverviewModel, OverviewState } from '../tokens';
-import type { IOverview, ISession } from '../wire';
 import { anOverview, aSession } from './example';
+import { clock, settled, setUp } from './warned';
 
-const trans = nullTranslator.load('labwerk_lab');
-
-/** A model whose state and time the test sets. */
-class Model implements IOverviewModel {
-  readonly changed = new Signal<this, void>(this);
-  state: OverviewState = { status: 'loading' };
-  time = '22:00:00';
-  refusal: OverviewError | null = null;
-  asked: string[] = [];
-  answer: IOverview = anOverview({ session: aSession() });
-
-  now(): number {
-    return Date.parse(`2026-11-21T${this.time}Z`);
-  }
-
-  at(time: string, differences: Partial<ISession> | null = {}): void {
-    this.time = time;
-    const session = differences && aSession(differences);
-    const overview = anOverview({ session });
-    this.state = { status: 'ready', overview, receivedAt: 0, problem: null };
-    this.changed.emit();
-  }
-
-  async change(change: string): Promise<IOverview> {
-    this.asked.push(change);
-    if (this.refusal) {
-      throw this.refusal;
-    }
-    return this.answer;
-  }
-
-  refresh = () => Promise.resolve();
-  watch = () => ({ dispose: () => undefined, isDisposed: false });
-}
-
-function setUp(save: () => Promise<boolean> = () => Promise.resolve(true)) {
-  document.documentElement.lang = 'en-GB';
-  const model = new Model();
-  const manager = new NotificationManager();
-  const showPanel = jest.fn();
-  const notifier = new Notifier({ model, manager, trans, save, showPanel });
-  const shown = () => manager.notifications.map(({ message }) => message);
-  /** Press a button as Lab does: its action, then the notification is gone. */
-  const press = async (label: string) => {
-    for (const { id, options } of manager.notifications) {
-      const action = options.actions?.find(one => one.label === label);
-      if (action) {
-        action.callback(new MouseEvent('click'));
-        manager.dismiss(id);
-        return settled();
-      }
-    }
-    throw new Error(`no button ${label}`);
-  };
-  return { model, manager, showPanel, shown, press, notifier };
-}
-
-const settled = () => new Promise<void>(resolve => setTimeout(resolve));
-const clock = (iso: string) =>
-  new Intl.DateTimeFormat('en-GB', {
-    hour: 'numeric',
-    minute: '2-digit'
-  }).format(new Date(iso));
 const END = clock('2026-11-21T23:00:00Z');
 
 describe('the notifier', () => {

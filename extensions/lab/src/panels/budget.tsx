@@ -1,78 +1,150 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import {
+  otherPayers,
+  ownerText,
+  paidUntil,
+  periodText,
+  warningAt
+} from '../budgets';
 import type { Formatter } from '../format';
-import type { IBudget } from '../wire';
+import type { IAsked, IBudget, IOverview } from '../wire';
+import { AskForMore } from './ask';
 
 /** The share of the budget below which what is left is marked. */
-const LITTLE = 0.1;
+const LITTLE = 0.2;
 
 interface IProps {
-  budget: IBudget;
-  /** Whether a session runs. */
-  running: boolean;
+  overview: IOverview;
+  /** Asks whoever decides for more of a budget. */
+  ask: (budget: string, words: string) => Promise<IAsked>;
+  /** Lets the person choose another budget. */
+  payWithOther: () => void;
+  /** The page on which the person sees what they used; null outside a hub. */
+  usePage: string | null;
   /** The service's time in milliseconds. */
   now: number;
   format: Formatter;
   trans: TranslationBundle;
 }
 
-/** How many GPU-hours there are, where they went and how long they last. */
+/** Which budget pays, how many GPU-hours it has, where they went, how long they last. */
 export function BudgetSection(props: IProps): React.ReactElement {
-  const { budget, format, trans } = props;
-  const left = format.gpuHours(budget.left_ticks, budget);
-  const granted = format.gpuHours(budget.granted_ticks, budget);
+  const { overview, format, trans } = props;
+  const { budget, session } = overview;
   return (
     <section className="lw-Section" aria-labelledby="lw-budget">
       <h3 id="lw-budget">{trans.__('Budget')}</h3>
-      <p className="lw-Quiet">
-        {budget.title} · {format.period(budget.period)}
+      <p className="lw-Title">
+        {budget.title}
+        {budget.over_use && (
+          <span className="lw-Badge lw-mod-warn">
+            {trans.__('without budget')}
+          </span>
+        )}
       </p>
+      <p className="lw-Quiet">
+        {ownerText(budget, overview, trans)}
+        <br />
+        {periodText(budget, format, trans)}
+      </p>
+      <div role="status">
+        <Warning {...props} />
+      </div>
       {budget.granted_ticks === 0 ? (
         <p>{trans.__('No GPU-hours are granted for this period.')}</p>
       ) : (
-        <>
-          <p className="lw-Lead">
-            {trans.__('%1 of %2 GPU-hours left', left, granted)}
-          </p>
-          <Bar {...props} />
-          <ul className="lw-Legend">
-            <li>
-              <span className="lw-Key lw-mod-used" aria-hidden="true" />
-              {trans.__('%1 used', format.gpuHours(budget.used_ticks, budget))}
-            </li>
-            <li>
-              <span className="lw-Key lw-mod-held" aria-hidden="true" />
-              {trans.__(
-                '%1 held for running sessions',
-                format.gpuHours(budget.held_ticks, budget)
-              )}
-            </li>
-          </ul>
-        </>
+        <Share {...props} />
       )}
       <Outlook {...props} />
+      {session !== null && otherPayers(overview).length > 0 && (
+        <button
+          type="button"
+          className="lw-Button"
+          onClick={props.payWithOther}
+        >
+          {trans.__('Let another budget pay…')}
+        </button>
+      )}
+      <AskForMore
+        key={budget.id}
+        ask={words => props.ask(budget.id, words)}
+        trans={trans}
+      />
+      {props.usePage !== null && (
+        <p>
+          <a href={props.usePage} target="_blank" rel="noreferrer">
+            {trans.__('My use')}
+          </a>
+        </p>
+      )}
     </section>
   );
 }
 
-function Bar(props: IProps): React.ReactElement {
+/** The person's share, and where it went. */
+function Share(props: IProps): React.ReactElement {
+  const { overview, format, trans } = props;
+  const { budget } = overview;
+  const left = format.gpuHours(budget.left_ticks, budget);
+  const granted = format.gpuHours(budget.granted_ticks, budget);
+  const own = budget.granted_ticks - budget.used_ticks - budget.held_ticks;
+  return (
+    <>
+      <p className="lw-Lead">
+        {trans.__('%1 of %2 GPU-hours left', left, granted)}
+      </p>
+      <Bar budget={budget} format={format} trans={trans} />
+      <ul className="lw-Legend">
+        <li>
+          <span className="lw-Key lw-mod-used" aria-hidden="true" />
+          {trans.__('%1 used', format.gpuHours(budget.used_ticks, budget))}
+        </li>
+        <li>
+          <span className="lw-Key lw-mod-held" aria-hidden="true" />
+          {trans.__(
+            '%1 held for running sessions',
+            format.gpuHours(budget.held_ticks, budget)
+          )}
+        </li>
+      </ul>
+      {budget.budget_left_ticks < own && (
+        <p>
+          {trans.__(
+            'All who are paid by it have %1 GPU-hours left together.',
+            format.gpuHours(budget.budget_left_ticks, budget)
+          )}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Bar(props: {
+  budget: IBudget;
+  format: Formatter;
+  trans: TranslationBundle;
+}): React.ReactElement {
   const { budget, format, trans } = props;
-  const share = (ticks: number) =>
-    `${Math.min(100, (100 * Math.max(0, ticks)) / budget.granted_ticks)}%`;
-  const little = budget.left_ticks < LITTLE * budget.granted_ticks;
-  const taken = budget.granted_ticks - Math.max(0, budget.left_ticks);
+  const { granted_ticks: granted, left_ticks: left } = budget;
+  // What runs without budget may use more than there is.
+  const whole = Math.max(granted, budget.used_ticks + budget.held_ticks);
+  const share = (ticks: number) => `${(100 * Math.max(0, ticks)) / whole}%`;
+  const remaining = left + budget.held_ticks;
   return (
     <div
-      className={little ? 'lw-Bar lw-mod-little' : 'lw-Bar'}
+      className={
+        remaining <= LITTLE * granted ? 'lw-Bar lw-mod-little' : 'lw-Bar'
+      }
       role="meter"
       aria-label={trans.__('GPU-hours used and held')}
       aria-valuemin={0}
-      aria-valuemax={budget.granted_ticks}
-      aria-valuenow={taken}
+      aria-valuemax={granted}
+      aria-valuenow={Math.min(granted, Math.max(0, granted - left))}
       aria-valuetext={trans.__(
         '%1 of %2 GPU-hours left',
-        format.gpuHours(budget.left_ticks, budget),
-        format.gpuHours(budget.granted_ticks, budget)
+        format.gpuHours(left, budget),
+        format.gpuHours(granted, budget)
       )}
     >
       <span
@@ -87,10 +159,47 @@ function Bar(props: IProps): React.ReactElement {
   );
 }
 
+/** That the budget is used up or nearly, and what follows. */
+function Warning(props: IProps): React.ReactElement | null {
+  const { overview, now, format, trans } = props;
+  const { budget } = overview;
+  if (budget.over_use) {
+    return (
+      <p className="lw-Notice lw-mod-warn">
+        {trans.__(
+          'Your session runs without budget. It ends when somebody waits for its slice.'
+        )}
+      </p>
+    );
+  }
+  switch (warningAt(overview, now)) {
+    case 'used-up':
+      return (
+        <p className="lw-Notice lw-mod-warn">
+          {budget.grace_ends_at === null
+            ? trans.__('Your budget is used up.')
+            : trans.__(
+                'Your budget is used up: your session stops at %1.',
+                format.instant(budget.grace_ends_at, now)
+              )}
+        </p>
+      );
+    case 'minutes':
+      return (
+        <p className="lw-Notice lw-mod-warn">
+          {trans.__('Your budget is used up in a few minutes.')}
+        </p>
+      );
+    default:
+      return null;
+  }
+}
+
 /** How long the budget lasts at this session's rate, in one sentence. */
 function Outlook(props: IProps): React.ReactElement | null {
-  const { budget, running, now, format, trans } = props;
-  if (!running) {
+  const { overview, format, trans } = props;
+  const { budget, session } = overview;
+  if (session === null) {
     return null;
   }
   if (budget.ticks_per_second === 0) {
@@ -100,23 +209,23 @@ function Outlook(props: IProps): React.ReactElement | null {
   const cost = trans.__('This session costs %1 GPU-hours an hour.', rate);
   return (
     <p>
-      {cost} {lasts(budget, now, format, trans)}
+      {cost} {lasts(props)}
     </p>
   );
 }
 
-function lasts(
-  budget: IBudget,
-  now: number,
-  format: Formatter,
-  trans: TranslationBundle
-): string {
-  const seconds = budget.lasts_seconds ?? 0;
+function lasts(props: IProps): string | null {
+  const { overview, now, format, trans } = props;
+  const { budget } = overview;
+  const until = paidUntil(overview);
+  if (until === null || budget.warning === 'used-up') {
+    return null;
+  }
   const end = format.instant(budget.period_ends_at, now);
-  return now + seconds * 1000 >= Date.parse(budget.period_ends_at)
+  return until >= Date.parse(budget.period_ends_at)
     ? trans.__('At that rate the budget lasts until the period ends (%1).', end)
     : trans.__(
         'At that rate the budget lasts another %1.',
-        format.duration(seconds)
+        format.duration((until - now) / 1000)
       );
 }

@@ -6,10 +6,12 @@ import * as React from 'react';
 import { BRAND, CommandIDs } from '../commands';
 import { Formatter } from '../format';
 import type { ICodeInserter, IOverviewModel } from '../tokens';
+import type { IAsked } from '../wire';
 import { BudgetSection } from './budget';
 import { DatasetsSection } from './datasets';
 import { ProblemNotice } from './notice';
 import { SessionSection } from './session';
+import { StorageSection } from './storage';
 
 /** What the panel and its sections work with. */
 export interface IPanelOptions {
@@ -19,6 +21,10 @@ export interface IPanelOptions {
   /** Where the chosen library is remembered; without it, until a reload. */
   state: IStateDB | null;
   commands: CommandRegistry;
+  /** Asks whoever decides for more of a budget. */
+  ask: (budget: string, words: string) => Promise<IAsked>;
+  /** The page on which the person sees what they used; null outside a hub. */
+  usePage: string | null;
 }
 
 /** All of the panel as the model is now. */
@@ -66,9 +72,16 @@ export default function Content(props: IPanelOptions): React.ReactElement {
             stop={stopper(props.commands)}
           />
           <BudgetSection
-            budget={state.overview.budget}
-            running={state.overview.session !== null}
+            overview={state.overview}
+            ask={props.ask}
+            payWithOther={() => void props.commands.execute(CommandIDs.payWith)}
+            usePage={props.usePage}
             now={model.now()}
+            format={format}
+            trans={trans}
+          />
+          <StorageSection
+            storage={state.overview.storage}
             format={format}
             trans={trans}
           />

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
+import { endOf } from '../budgets';
 import type { Formatter } from '../format';
 import type { Change, IOverview, ISession } from '../wire';
 import { Lifetime } from './lifetime';
@@ -49,7 +50,8 @@ export function SessionSection(props: IProps): React.ReactElement {
 
 function Running(props: IProps & { session: ISession }): React.ReactElement {
   const { session, now, format, trans } = props;
-  const left = (Date.parse(session.ends_at) - now) / 1000;
+  const ends = endOf(session, props.overview.budget);
+  const left = (Date.parse(ends) - now) / 1000;
   return (
     <>
       <p className="lw-Lead">
@@ -97,11 +99,11 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
             ? trans.__('in %1', format.duration(left))
             : trans.__('now')}
           <br />
-          <time className="lw-Quiet" dateTime={session.ends_at}>
-            {format.instant(session.ends_at, now)}
+          <time className="lw-Quiet" dateTime={ends}>
+            {format.instant(ends, now)}
           </time>
         </dd>
-        {Date.parse(session.longest_ends_at) > Date.parse(session.ends_at) && (
+        {Date.parse(session.longest_ends_at) > Date.parse(ends) && (
           <>
             <dt>{trans.__('At the latest')}</dt>
             <dd>

@@ -1,0 +1,228 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import * as React from 'react';
+import { createRoot, Root } from 'react-dom/client';
+import { OverviewError } from '../api';
+import { Formatter } from '../format';
+import { BudgetSection } from '../panels/budget';
+import { StorageSection } from '../panels/storage';
+import type { IAsked, IBudget, IOverview, IPayer, IStorage } from '../wire';
+import { aBudget, anOverview, aPayer, aProject, aSession } from './example';
+
+const { act } = React;
+const trans = nullTranslator.load('labwerk_lab');
+const format = new Formatter('en-GB');
+const now = Date.parse('2026-11-21T22:00:00Z');
+
+let root: Root;
+let node: HTMLElement;
+let ask: jest.Mock<Promise<IAsked>, [string, string]>;
+let payWithOther: jest.Mock;
+
+beforeEach(() => {
+  Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+  node = document.body.appendChild(document.createElement('div'));
+  root = createRoot(node);
+  ask = jest.fn();
+  payWithOther = jest.fn();
+});
+
+afterEach(() => {
+  act(() => root.unmount());
+  node.remove();
+});
+
+/** What a reader sees of an element. */
+function rendered(element: React.ReactElement): string {
+  act(() => root.render(element));
+  return (node.textContent ?? '').replace(/[\s\u00a0\u202f]+/g, ' ');
+}
+
+function show(overview: IOverview, usePage: string | null = null): string {
+  const props = { overview, ask, payWithOther, usePage, now, format, trans };
+  return rendered(React.createElement(BudgetSection, props));
+}
+
+/** Show the section of a running session. */
+function showing(budget: Partial<IBudget>, payers: IPayer[] = []): string {
+  return show(
+    anOverview({ session: aSession(), budget: aBudget(budget), payers })
+  );
+}
+
+function button(name: RegExp): HTMLButtonElement {
+  const found = [...node.querySelectorAll('button')].find(one =>
+    name.test(one.textContent ?? '')
+  );
+  if (!found) {
+    throw new Error(`no button ${name}`);
+  }
+  return found;
+}
+
+const said = () =>
+  [...node.querySelectorAll('[role=status]')]
+    .map(one => one.textContent)
+    .join(' ');
+
+describe('the budget', () => {
+  it('shows which one pays, whose it is, until when, and where it went', () => {
+    const text = showing({
+      id: 'project/rotor',
+      kind: 'project',
+      title: 'Rotor blades'
+    });
+    expect(text).toContain('Rotor blades');
+    expect(text).toContain('Project, paid by Rhine Technical University');
+    expect(text).toContain('November 2026, until 30 Nov 2026');
+    expect(text).toContain('58.5 of 60 GPU-hours left');
+    expect(text).toContain('1 used');
+    expect(text).toContain('0.5 held');
+    expect(text).toContain('This session costs 0.13 GPU-hours an hour.');
+    expect(text).toContain('until the period ends');
+    expect(showing({ lasts_seconds: 7200 })).toContain('another 2 hours');
+  });
+
+  it('has a term’s name where it goes by terms, and says when it has no period', () => {
+    expect(showing({ period: 'Winter 2026/27' })).toContain(
+      'Winter 2026/27, until'
+    );
+    const text = showing({ period: 'outside', granted_ticks: 0 });
+    expect(text).toContain('no budget at this time');
+    expect(text).toContain('No GPU-hours are granted');
+  });
+
+  it('says when all together have less left than the person’s share', () => {
+    expect(showing({})).not.toContain('together');
+    const few = { budget_left_ticks: 86400, left_ticks: 86400 };
+    expect(showing(few)).toContain('have 1 GPU-hours left together');
+  });
+
+  it('marks a session that runs without one', () => {
+    const text = showing({
+      over_use: true,
+      lasts_seconds: null,
+      used_ticks: 6000000,
+      left_ticks: 0
+    });
+    expect(text).toContain('without budget');
+    expect(said()).toContain('It ends when somebody waits');
+    expect(text).not.toContain('budget lasts');
+    const widths = [
+      ...node.querySelectorAll<HTMLElement>('.lw-Bar > span')
+    ].map(one => parseFloat(one.style.width));
+    expect(widths[0] + widths[1]).toBeLessThanOrEqual(100);
+  });
+
+  it('tells its end to screen readers, too', () => {
+    const until = format.instant('2026-11-21T22:09:00Z', now);
+    showing({ lasts_seconds: 240 });
+    expect(said()).toContain('in a few minutes');
+    showing({
+      warning: 'used-up',
+      lasts_seconds: 0,
+      grace_ends_at: '2026-11-21T22:09:00Z'
+    });
+    expect(said()).toContain(`your session stops at ${until}`);
+  });
+
+  it('is marked when little is left', () => {
+    const isMarked = (left: number, held: number) => {
+      showing({ left_ticks: left * 86400, held_ticks: held * 86400 });
+      return node.querySelector('.lw-mod-little') !== null;
+    };
+    expect(isMarked(10, 3)).toBe(false);
+    expect(isMarked(10, 2)).toBe(true);
+  });
+
+  it('leads to what was used, where there is a hub', () => {
+    show(anOverview());
+    expect(node.querySelector('a')).toBeNull();
+    show(anOverview(), '/hub/labwerk/use');
+    expect(node.querySelector('a')?.getAttribute('href')).toBe(
+      '/hub/labwerk/use'
+    );
+  });
+});
+
+describe('another budget', () => {
+  it('is offered while a session runs and there is one', () => {
+    showing({}, [aPayer(), aProject()]);
+    act(() => button(/^Let another budget pay/).click());
+    expect(payWithOther).toHaveBeenCalledTimes(1);
+    showing({}, [aPayer()]);
+    expect(() => button(/^Let another/)).toThrow();
+    show(anOverview({ payers: [aPayer(), aProject()] }));
+    expect(() => button(/^Let another/)).toThrow();
+  });
+
+  it('may be the same, once it has something again', () => {
+    showing({ over_use: true }, [aPayer()]);
+    button(/^Let another/);
+    showing({ over_use: true }, [aPayer({ left_ticks: 0 })]);
+    expect(() => button(/^Let another/)).toThrow();
+  });
+});
+
+describe('more of a budget', () => {
+  const open = { id: 'br-1', deciders: ['Mira Conti', 'Jo Ek'] };
+
+  it('is asked for with one click, and who decides is said', async () => {
+    ask.mockResolvedValue({ ...open, repeated: false });
+    showing({});
+    await act(async () => button(/^Ask for more/).click());
+    expect(ask.mock.calls).toEqual([['institution/thr', '']]);
+    expect(said()).toContain('These decide: Mira Conti, Jo Ek.');
+  });
+
+  it('that was asked for already is said to be', async () => {
+    ask.mockResolvedValue({ ...open, repeated: true });
+    showing({});
+    await act(async () => button(/^Ask for more/).click());
+    expect(said()).toContain('You have asked already');
+    ask.mockResolvedValue({ ...open, deciders: [], repeated: true });
+    await act(async () => button(/^Ask for more/).click());
+    expect(said()).toContain('your request is open');
+  });
+
+  it('says why it cannot be asked for', async () => {
+    ask.mockRejectedValue(new OverviewError('budget-request', 'Not now.'));
+    showing({});
+    await act(async () => button(/^Ask for more/).click());
+    expect(said()).toContain('Not now.');
+  });
+});
+
+describe('disk space', () => {
+  const home: IStorage = {
+    kind: 'home',
+    name: 'thr--anna-mueller',
+    title: '',
+    path: '/home/anna',
+    used_bytes: 19e9,
+    limit_bytes: 20e9,
+    how: 'enforced',
+    warning: 'Your home is nearly full.'
+  };
+  const shown = (...storage: IStorage[]) =>
+    rendered(React.createElement(StorageSection, { storage, format, trans }));
+
+  it('shows how full each folder is, and what is to be done', () => {
+    const text = shown(home);
+    expect(text).toContain('Home19 GB of 20 GB');
+    expect(text).toContain('nearly full');
+    expect(text).not.toContain('Nothing stops you');
+  });
+
+  it('says what nobody enforces, and what cannot be measured', () => {
+    expect(shown({ ...home, how: 'measured' })).toContain('Nothing stops you');
+    const unknown = { ...home, used_bytes: null, warning: null };
+    expect(shown(unknown)).toContain('Homenot measurable');
+    const free = { ...home, limit_bytes: null, warning: null };
+    expect(shown(free)).toContain('Home19 GB');
+    expect(node.querySelector('[role=meter]')).toBeNull();
+  });
+
+  it('shows nothing where nothing is known', () => {
+    expect(shown()).toBe('');
+  });
+});
