@@ -20,6 +20,7 @@ from jinja2 import Environment, pass_environment
 from markupsafe import Markup
 
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.budget_rights import may_see
 from labwerk_hub.domain.budgets import Purse
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.people import Person, Role
@@ -64,6 +65,8 @@ class Page:
     demo: bool
     person: Person | None
     institution: Localized | None
+    #: Whether there are budgets for the reader to decide about.
+    decides: bool = False
 
     @property
     def operator(self) -> bool:
@@ -154,6 +157,8 @@ class Pages:
             demo=self._demo,
             person=person,
             institution=self._institution(person),
+            decides=person is not None
+            and any(may_see(person, one) for one in self.workbench.catalogue.budgets.values()),
         )
 
     async def start_fields(

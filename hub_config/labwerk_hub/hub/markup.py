@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 from jinja2.ext import InternationalizationExtension
 
 from labwerk_hub import formats, texts
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.hub import language
@@ -69,10 +71,14 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         local = _aware(when).astimezone(zone).date() if isinstance(when, datetime) else when
         return formats.day(local, language.current())
 
-    def period(name: str, ends: datetime) -> str:
-        if _MONTH.fullmatch(name):
-            return formats.month(name, language.current())
-        return _gettext("until %(day)s") % {"day": day_before(ends)}
+    def period(name: str) -> str:
+        """A month's name, the days of fixed dates, the name of a term."""
+        first, between, last = name.partition("..")
+        if between:
+            return formats.span(
+                date.fromisoformat(first), date.fromisoformat(last), language.current()
+            )
+        return formats.month(name, language.current()) if _MONTH.fullmatch(name) else name
 
     def day_before(end: datetime) -> str:
         return day(end - timedelta(milliseconds=1))
@@ -86,6 +92,9 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "alternatives": lambda items: formats.alternatives(items, language.current()),
         "duration": lambda seconds: formats.duration(int(seconds), language.current()),
         "from_ms": from_ms,
+        "hours": lambda ticks: formats.fixed(
+            Decimal(ticks) / TICKS_PER_GPU_HOUR, language.current(), 2
+        ),
         "gpu_hours": lambda ticks, decimals=None: texts.gpu_hours(
             ticks, language.current(), decimals
         ),
@@ -94,7 +103,13 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "month": lambda period: formats.month(period, language.current()),
         "period": period,
         "number": lambda value, decimals=0: formats.number(value, language.current(), decimals),
+        "percent": lambda share: formats.percent(share, language.current()),
         "sentence": sentence,
+        "short_day": lambda when: formats.short_day(when, language.current()),
+        "size": lambda count: formats.size(count, language.current()),
+        "typed_hours": lambda ticks: formats.number(
+            Decimal(ticks) / TICKS_PER_GPU_HOUR, language.current(), 3
+        ),
         "utc": lambda when: _aware(when).astimezone(UTC).isoformat(timespec="seconds"),
     }
 

@@ -10,13 +10,22 @@ from jupyterhub.user import User
 from tornado.web import StaticFileHandler
 from traitlets.config import Config
 
+from labwerk_hub.adapters.statements import Format
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.hub import markup
 from labwerk_hub.hub.board_handlers import BoardHandler
+from labwerk_hub.hub.budget_handlers import (
+    BudgetFileHandler,
+    BudgetHandler,
+    BudgetsHandler,
+    OperatorHandler,
+    StatementHandler,
+)
 from labwerk_hub.hub.context import STATIC_FOLDER, PageContext, Pages
 from labwerk_hub.hub.language import LanguageHandler, RequestLanguage
 from labwerk_hub.hub.session_handlers import OffersHandler, StopHandler
 from labwerk_hub.hub.start import options_from_form
+from labwerk_hub.hub.use_handlers import RecordHandler, UseFileHandler, UseHandler
 from labwerk_hub.hub.waiting_handlers import LeaveHandler, WaitingHandler
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings
@@ -61,7 +70,26 @@ def handlers(pages: Pages) -> list[tuple[Any, ...]]:
         (r"/labwerk/waiting/([^/]+)", WaitingHandler, {"pages": pages}),
         (r"/labwerk/leave/([^/]+)", LeaveHandler, {"pages": pages}),
         (r"/labwerk/board", BoardHandler, {"pages": pages}),
+        *data_handlers(pages),
         (r"/labwerk/static/(.*)", StaticFileHandler, {"path": str(STATIC_FOLDER)}),
+    ]
+
+
+def data_handlers(pages: Pages) -> list[tuple[Any, ...]]:
+    """The pages of use and budgets."""
+    given = {"pages": pages}
+    budget = r"/labwerk/budget/(institution|project|course)/([^/]+)"
+    formats = "|".join(Format)
+    return [
+        (r"/labwerk/use", UseHandler, given),
+        (r"/labwerk/use\.(csv|json)", UseFileHandler, given),
+        (r"/labwerk/record", RecordHandler, given),
+        (r"/labwerk/budgets", BudgetsHandler, given),
+        (budget, BudgetHandler, given),
+        (budget + r"/(days\.csv|people\.csv|all\.json)", BudgetFileHandler, given),
+        (r"/labwerk/operator", OperatorHandler, given),
+        (r"/labwerk/operator\.(csv|json)", OperatorHandler, given),
+        (rf"/labwerk/statement/([^/]+)/(\d{{4}}-\d\d)/({formats})", StatementHandler, given),
     ]
 
 
