@@ -10,12 +10,13 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS), str(_TESTS.parent / "hub_config")]
 
-from bench import board, kill_points, leases, placement, spawn, start, waiting  # noqa: E402  (the lines above make it importable)
+from bench import board, hours, kill_points, leases, ledger, placement, spawn, start, waiting  # noqa: E402  (the lines above make it importable)
 from bench.report import Report  # noqa: E402
 
 BENCHMARKS: dict[str, Callable[[], Report]] = {
     "board": board.measure,
     "leases": lambda: leases.measure(kill_points.kills),
+    "ledger": lambda: ledger.measure(hours.kills),
     "placement": placement.measure,
     "spawn": spawn.measure,
     "start": start.measure,

@@ -57,7 +57,9 @@ def figures() -> Mapping[str, Figure]:
             command, env={**os.environ, **syncs.variables}, stdout=subprocess.PIPE, check=True
         )
         charges = [Charge(**row) for row in json.loads(done.stdout)]
-    rounds = [charges[at : at + SESSIONS * _ROUND] for at in range(0, len(charges), SESSIONS * _ROUND)]
+    rounds = [
+        charges[at : at + SESSIONS * _ROUND] for at in range(0, len(charges), SESSIONS * _ROUND)
+    ]
     over = [_p99(c.took_ms for c in one) - _p99(c.raw_ms for c in one) for one in rounds]
     counts = [float(charge.fsyncs) for charge in charges]
     return {

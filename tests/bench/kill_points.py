@@ -1,9 +1,9 @@
 """The real part of `bench leases`: people come and go under a real engine while things die.
 
 Eight people on the stand-in driver's GPUs and a fixed one, two hundred points at which hub,
-service or both are killed (see support/crash.py). An alarm is a start that the referee had to
-refuse, units leased or cut twice, something left over at the end, or a charge that differs
-from what the engine says ran.
+service, the root helper or a command is killed (see support/crash.py). An alarm is a start
+that the referee had to refuse, units leased or cut twice, something left over at the end, or
+a charge that differs from what the engine says ran.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from support.crash import Crashes, Findings
 from support.engine import Engine
 from support.install import Install, fresh_state
 from support.nvml import Driver
+from support.postgres import Postgres
 from support.referee import Referee
 from support.sandbox import RUN
-from support.settings import BOARDS, DEVICES, PUBLIC_URL, STUDENTS, settings_text
+from support.settings import BOARDS, DEVICES, PUBLIC_URL, STUDENTS, on_server, settings_text
 
 from bench.leases import KILL_POINTS
 from bench.report import Figure
 
-PEOPLE = 8
+#: Some are in a project of several institutions, which may pay in place of theirs.
+PEOPLE = ("anna", "mira", "anna-keller", *STUDENTS[:5])
 #: It ends after so long in any case, with the points that there were.
 LONGEST_SECONDS = 3600.0
 
@@ -44,24 +46,30 @@ def kills() -> Mapping[str, Figure]:
     }
 
 
-def crashed(points: int, seed: int, seconds: float = LONGEST_SECONDS) -> Findings:
-    """So many points (or seconds) on an install of its own."""
+def crashed(
+    points: int, seed: int, seconds: float = LONGEST_SECONDS, server: Postgres | None = None
+) -> Findings:
+    """So many points (or seconds) on an install of its own, whose database is on ``server``."""
     shutil.rmtree(RUN / "driver", ignore_errors=True)
     driver, referee = Driver(RUN / "driver").build(), Referee()
     cards = driver.boards(BOARDS)
     driver.cut(cards[0], "1g.18gb", 6)  # somebody else's, in the midst of it
     referee.declare(DEVICES)
     referee.drive(driver)
-    with tempfile.TemporaryDirectory() as folder, _installed(Path(folder), driver) as install:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _installed(Path(folder), driver, server) as install,
+    ):
         crashes = Crashes(install, Engine(), driver, referee, seed)
-        return crashes.run(STUDENTS[:PEOPLE], points, seconds)
+        return crashes.run(PEOPLE, points, seconds)
 
 
 @contextmanager
-def _installed(folder: Path, driver: Driver) -> Iterator[Install]:
+def _installed(folder: Path, driver: Driver, server: Postgres | None) -> Iterator[Install]:
     state = fresh_state("state")
     settings = folder / "labwerk.toml"
-    settings.write_text(settings_text(state, driver), encoding="utf-8")
+    text = settings_text(state, driver)
+    settings.write_text(on_server(text, server, folder) if server else text, encoding="utf-8")
     install = Install(settings, state, PUBLIC_URL)
     install.run("up", "--detach")
     try:

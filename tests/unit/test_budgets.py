@@ -474,6 +474,27 @@ def test_without_budget_a_session_runs_on_what_is_free_and_gives_way_to_who_wait
     assert waiting.state is TicketState.WAITING
 
 
+def test_a_session_without_budget_is_paid_again_when_it_is_extended_and_there_is_some(
+    bench: Bench,
+) -> None:
+    bench.with_catalogue(budgets=budgets(budget("thr", 0, None, over_use=True)))
+    anna = bench.person("Anna")
+    session = _start(bench, anna)
+    bench.clock.step(minutes=30)
+    _read(bench, anna)
+    with bench.workbench.database.writing() as tx:
+        thr = budget_of(bench.workbench, THR)
+        allot(bench.workbench, tx, "root", thr, None, 5 * HOUR)
+    lifetime.extend(bench.workbench, anna)
+    assert not bench.lease(session).over_use
+    bench.clock.step(minutes=30)
+    _read(bench, anna)
+    figures = bench.figures()
+    assert (figures.used, figures.over) == (SMALL * 3600, SMALL * 1800)
+    assert figures.held == SMALL * 5400
+    _balanced(bench)
+
+
 def test_who_has_no_budget_waits_behind_everybody_who_has(bench: Bench) -> None:
     bench.with_catalogue(
         budgets=budgets(budget("thr", 0, None, over_use=True), budget("iwe", 99 * HOUR, None))

@@ -49,15 +49,24 @@ def extend(workbench: Workbench, person_name: str) -> Lease:
     """
     inventory = inventory_of(workbench, fresh=True)
     open_now(workbench)
+    now_ms = to_ms(workbench.clock())
     with workbench.database.writing() as tx:
         person, lease = running(tx, person_name)
         found = extension_of(workbench, tx, inventory, person, lease)
         if found.until_ms is None:
             assert found.refusal is not None  # it is one or the other
             raise RefusedError(found.refusal)
-        if not lease.over_use:
-            budget = paying(workbench, lease.payer, lease.institution)
-            holds.hold(workbench, tx, lease, budget, _paid_to_ms(workbench, lease), found.until_ms)
+        budget = paying(workbench, lease.payer, lease.institution)
+        if lease.over_use:
+            purse = purse_of(workbench, tx, person, budget)
+            if purse.pays_seconds(lease.ticks_per_second, now_ms) * 1000 > found.until_ms - now_ms:
+                # There is a budget for it again, which pays from now on.
+                tx.leases.set_payer(lease.session, lease.payer, over_use=False)
+                since_ms = max(now_ms, lease.metered_to_ms or 0)
+                holds.hold(workbench, tx, lease, budget, since_ms, found.until_ms)
+        else:
+            since_ms = _paid_to_ms(workbench, lease)
+            holds.hold(workbench, tx, lease, budget, since_ms, found.until_ms)
         tx.leases.set_ends(lease.session, found.until_ms)
         tx.leases.set_stopping(lease.session, None)
         audit.record(

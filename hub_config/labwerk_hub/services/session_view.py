@@ -184,6 +184,13 @@ _WAITS_ENDED = {
 }
 _ENDINGS: dict[EndReason | None, Message] = {
     EndReason.TIME_UP: Message("Your last session was stopped because its time was up."),
+    EndReason.BUDGET: Message(
+        "Your last session was stopped because the budget that paid for it was used up."
+    ),
+    EndReason.OVER_USE: Message(
+        "Your last session, which ran without budget, has ended: its time was up, "
+        "or somebody waited for its slice."
+    ),
     EndReason.IDLE: Message("Your last session was stopped because nothing ran in it."),
     EndReason.NOT_COLLECTED: Message(
         "It was your turn and your session was started, but nobody came, "
