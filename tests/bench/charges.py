@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean, median, quantiles
+from statistics import fmean, quantiles
 
 _TESTS = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":

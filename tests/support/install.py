@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,37 @@ class Install:
             end = log.read_text(errors="replace").splitlines()[-lines:]
             parts.append(f"----- {log.name}\n" + "\n".join(end))
         return "\n".join(parts)
+
+
+@contextmanager
+def in_place_of(install: Install, settings: str) -> Iterator[Install]:
+    """Another install at the same place, with nothing of what the first one has but packages.
+
+    The first one is taken down, and comes up again at the end as it was.
+    """
+    before = install.settings.read_text(encoding="utf-8")
+    aside = install.state.with_name(f"{install.state.name}-aside")
+    install.run("down", "--yes")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=0o700)
+    _move_all_but_packages(install.state, aside)
+    try:
+        install.settings.write_text(settings, encoding="utf-8")
+        install.run("up", "--detach")
+        yield install
+    finally:
+        install.run("down", "--yes")
+        fresh_state(install.state.name)
+        _move_all_but_packages(aside, install.state)
+        aside.rmdir()
+        install.settings.write_text(before, encoding="utf-8")
+        install.run("up", "--detach")
+
+
+def _move_all_but_packages(source: Path, target: Path) -> None:
+    for entry in source.iterdir():
+        if entry.name not in _KEPT:
+            entry.rename(target / entry.name)
 
 
 def fresh_state(name: str) -> Path:

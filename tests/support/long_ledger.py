@@ -187,7 +187,7 @@ class _Writer:
             key = charge_key(session.name, session.start_ms)
         posting = Posting(kind, key, made_ms, BY_ITSELF, entries, session.name, charged)
         self._head = posting.linked(self._number, self._head)
-        row = {
+        row: dict[str, Any] = {
             "id": self._number,
             "kind": kind.value,
             "key": key,
@@ -206,7 +206,7 @@ class _Writer:
             "person",
             "day",
         )
-        row |= {name: getattr(charged, name) if charged else None for name in names}
+        row.update({name: getattr(charged, name) if charged else None for name in names})
         self._rows[tables.postings].append(row)
         for line, entry in enumerate(entries):
             self._rows[tables.entries].append(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from support.environment import REPOSITORY
 from support.nvml import Driver
 from support.referee import Device
+
+if TYPE_CHECKING:
+    from support.postgres import Postgres
 
 PUBLIC_PORT = 18000
 PUBLIC_URL = f"http://127.0.0.1:{PUBLIC_PORT}"
@@ -154,6 +158,14 @@ def settings_text(state: Path, driver: Driver | None = None, **values: str | int
     text = replaced(SHIPPED.read_text(encoding="utf-8"), moved | _dotted(values))
     text = text.replace('files = ["datasets/', f'files = ["{SHIPPED.parent}/datasets/')
     return text + _MORE + (_DRIVEN + _class_of_students() if driver else "")
+
+
+def on_server(text: str, server: Postgres, folder: Path) -> str:
+    """Settings whose database is a new one of the server's; its password is kept in ``folder``."""
+    password = folder / "database-password"
+    password.write_text(f"{server.password}\n", encoding="utf-8")
+    url = server.address(server.new_database(), with_password=False)
+    return replaced(text, {"database.url": url, "database.password_file": str(password)})
 
 
 def _class_of_students() -> str:

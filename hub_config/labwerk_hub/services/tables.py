@@ -123,7 +123,7 @@ class Leases(Protocol):
         """The lease of the person's that ended last."""
 
     def flavours_since(self, since_ms: int) -> Mapping[str, int]:
-        """How many leases of each flavour were taken since then."""
+        """How many leases of each flavour were taken since then, of the latest of them."""
 
     def past_since(self, since_ms: int) -> list[Past]:
         """The sessions that ran and ended since then."""

@@ -10,6 +10,8 @@ from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 
 _DAY_MS = 24 * 3600 * 1000
+#: Leases that tell well enough what people ask for: it is asked at every start.
+_ENOUGH = 1_000
 #: Intended and live ones; by what has an index, since of ended ones there are ever more.
 _OPEN = leases.c.ended_ms.is_(None)
 
@@ -142,12 +144,15 @@ class SqlLeases:
         return _lease(row) if row is not None else None
 
     def flavours_since(self, since_ms: int) -> dict[str, int]:
-        """How many leases of each flavour were taken since then."""
-        query = (
-            select(leases.c.flavour, func.count())
+        """How many leases of each flavour were taken since then, of the latest thousand."""
+        lately = (
+            select(leases.c.flavour)
             .where(leases.c.intended_ms >= since_ms)
-            .group_by(leases.c.flavour)
+            .order_by(leases.c.intended_ms.desc())
+            .limit(_ENOUGH)
+            .subquery()
         )
+        query = select(lately.c.flavour, func.count()).group_by(lately.c.flavour)
         return {flavour: int(count) for flavour, count in self._connection.execute(query)}
 
     def past_since(self, since_ms: int) -> list[Past]:
