@@ -121,11 +121,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         access_scopes={"access:services", "access:services!service=labwerk"},
     )
     app.add_exception_handler(LabwerkError, _problem)
-    app.include_router(_router())
+    app.include_router(_documented(_router()))
     for part in (budgets, requests, session, statements, use):
-        app.include_router(part.router(PREFIX))
-    app.include_router(metrics.router(PREFIX))
-    _summarise(app)
+        app.include_router(_documented(part.router(PREFIX)))
+    app.include_router(_documented(metrics.router(PREFIX)))
     return app
 
 
@@ -147,7 +146,7 @@ def _router() -> APIRouter:
         return Health()
 
     @router.get("/v1/overview", responses=PROBLEMS)
-    async def of_person(
+    async def read_overview(
         request: Request, person: PersonName, lang: Language | None = None
     ) -> overview.Overview:
         """The session, budget and datasets of the token's owner."""
@@ -169,12 +168,13 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(Problem(code=error.code, message=message).model_dump(), code)
 
 
-def _summarise(app: FastAPI) -> None:
-    """Have the first sentence of each route's docstring stand for it in the OpenAPI document."""
-    for route in app.routes:
+def _documented(router: APIRouter) -> APIRouter:
+    """Have the first sentence of each docstring stand for its route in the OpenAPI document."""
+    for route in router.routes:
         if isinstance(route, APIRoute):
-            route.summary, _, rest = route.description.partition("\n\n")
-            route.description = rest
+            route.summary, _, route.description = route.description.partition("\n\n")
+            route.operation_id = route.name
+    return router
 
 
 def _said(error: LabwerkError) -> Message | None:

@@ -45,7 +45,7 @@ def router(prefix: str) -> APIRouter:
     routes = APIRouter(prefix=f"{prefix}/api/v1/budgets", tags=["budgets"])
 
     @routes.get("", response_model=Budgets, responses={**PROBLEMS, **CSV})
-    async def budgets(
+    async def list_budgets(
         request: Request,
         reader: BudgetsReader,
         form: WantedForm = Form.JSON,
@@ -63,7 +63,7 @@ def router(prefix: str) -> APIRouter:
         return Budgets(budgets=rows)
 
     @routes.get("/{kind}/{name}", response_model=BudgetPage, responses={**PROBLEMS, **CSV})
-    async def budget(
+    async def read_budget(
         request: Request,
         reader: BudgetsReader,
         kind: BudgetKind,
@@ -108,7 +108,7 @@ def router(prefix: str) -> APIRouter:
         )
 
     @routes.get("/{kind}/{name}/shares/{person}", responses=PROBLEMS)
-    async def share(
+    async def read_share(
         request: Request,
         reader: BudgetsReader,
         kind: BudgetKind,

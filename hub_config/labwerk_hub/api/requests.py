@@ -63,7 +63,7 @@ def router(prefix: str) -> APIRouter:
     routes = APIRouter(prefix=f"{prefix}/api/v1/budget-requests", tags=["requests"])
 
     @routes.get("", responses=PROBLEMS)
-    async def requests(
+    async def list_requests(
         request: Request,
         reader: BudgetsReader,
         whose: Annotated[
@@ -77,7 +77,7 @@ def router(prefix: str) -> APIRouter:
         return Requests(requests=found)
 
     @routes.post("", status_code=status.HTTP_201_CREATED, responses=PROBLEMS)
-    async def ask(
+    async def ask_for_more(
         request: Request, writer: SessionWriter, wish: Wish, lang: Language | None = None
     ) -> AskedView:
         """Ask for more of a budget; whoever decides is told by mail.
@@ -87,7 +87,7 @@ def router(prefix: str) -> APIRouter:
         return await run_in_threadpool(_ask, request.app.state.workbench, writer, wish, lang)
 
     @routes.post("/{identifier}/grant", responses=PROBLEMS)
-    async def grant(
+    async def grant_request(
         request: Request,
         writer: BudgetsWriter,
         identifier: str,
@@ -102,7 +102,7 @@ def router(prefix: str) -> APIRouter:
         return await run_in_threadpool(request_pages.find, workbench, writer, identifier, lang)
 
     @routes.post("/{identifier}/decline", responses=PROBLEMS)
-    async def decline(
+    async def decline_request(
         request: Request,
         writer: BudgetsWriter,
         identifier: str,
@@ -117,7 +117,7 @@ def router(prefix: str) -> APIRouter:
         return await run_in_threadpool(request_pages.find, workbench, writer, identifier, lang)
 
     @routes.post("/{identifier}/withdraw", responses=PROBLEMS)
-    async def withdraw(
+    async def withdraw_request(
         request: Request, writer: SessionWriter, identifier: str, lang: Language | None = None
     ) -> RequestView:
         """Ask no longer."""

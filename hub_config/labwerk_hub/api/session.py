@@ -57,7 +57,7 @@ def router(prefix: str) -> APIRouter:
         return await run_in_threadpool(overview.of_person, workbench, person, lang)
 
     @routes.post("/payer", responses=PROBLEMS)
-    async def payer(
+    async def switch_payer(
         request: Request, person: SessionWriter, chosen: Payer, lang: Language | None = None
     ) -> overview.Overview:
         """Let another budget pay for the session of the token's owner from now on."""

@@ -49,12 +49,12 @@ def router(prefix: str) -> APIRouter:
     routes = APIRouter(prefix=f"{prefix}/api/v1/statements", tags=["statements"])
 
     @routes.get("", responses=PROBLEMS)
-    async def statements(request: Request, reader: StatementsReader) -> Statements:
+    async def list_statements(request: Request, reader: StatementsReader) -> Statements:
         """The statements of one's institution, for its administrators; all, for operators."""
         return await run_in_threadpool(_list, request.app.state.workbench, reader)
 
     @routes.get("/{institution}/{month}", response_class=Response, responses={**PROBLEMS, **_FILES})
-    async def one(
+    async def read_statement(
         request: Request,
         reader: StatementsReader,
         institution: str,

@@ -26,7 +26,7 @@ def router(prefix: str) -> APIRouter:
     routes = APIRouter(prefix=f"{prefix}/api/v1", tags=["use"])
 
     @routes.get("/use", response_model=MyUse, responses={**PROBLEMS, **CSV})
-    async def own(
+    async def own_use(
         request: Request,
         reader: UseReader,
         month: Month = None,
@@ -43,7 +43,7 @@ def router(prefix: str) -> APIRouter:
         return _use(page, form)
 
     @routes.get("/use/people/{name}", response_model=MyUse, responses={**PROBLEMS, **CSV})
-    async def of_somebody(
+    async def use_of_person(
         request: Request,
         reader: UseReader,
         name: str,
@@ -58,7 +58,7 @@ def router(prefix: str) -> APIRouter:
         return _use(page, form)
 
     @routes.get("/use/everybody", response_model=OperatorPage, responses={**PROBLEMS, **CSV})
-    async def of_everybody(
+    async def use_of_everybody(
         request: Request,
         reader: UseReader,
         month: Month = None,
@@ -77,7 +77,7 @@ def router(prefix: str) -> APIRouter:
         return page
 
     @routes.get("/events", responses=PROBLEMS)
-    async def events(
+    async def own_events(
         request: Request,
         reader: EventsReader,
         before: Annotated[
