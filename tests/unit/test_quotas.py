@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from labwerk_hub import formats
 from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.quotas import (
     DiskUse,
@@ -21,10 +22,11 @@ from labwerk_hub.domain.quotas import (
     to_measure,
 )
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.errors import StorageError
+from labwerk_hub.errors import SettingsError, StorageError
 from labwerk_hub.services import overview, storage
-from labwerk_hub.settings import StorageSettings
+from labwerk_hub.settings import StorageSettings, load_settings
 from labwerk_hub.settings.storage import bytes_of
+from support.settings import settings_text
 from support.workbench import CATALOGUE, HOUR_MS, MINUTE_MS, Bench, bench_in
 
 GIB, MIB = 2**30, 2**20
@@ -77,6 +79,31 @@ def test_no_gib_is_no_limit_and_parts_of_a_gib_are_one() -> None:
     assert StorageSettings().home_gib == 0
     assert bytes_of(0) is None
     assert bytes_of(0.5) == 512 * MIB
+
+
+def test_a_file_for_homes_needs_a_size(tmp_path: Path) -> None:
+    file = tmp_path / "labwerk.toml"
+    file.write_text(settings_text(tmp_path / "state", storage__btrfs_file_gib=0))
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file)
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{file}: storage.btrfs_file_gib = 0: must say how large")
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "expected"),
+    [
+        (0, "en", "0 B"),
+        (1023, "en", "1,023 B"),
+        (2**20, "en", "1 MiB"),
+        (int(2.5 * 2**30), "en", "2.5 GiB"),
+        (int(2.5 * 2**30), "de", "2,5 GiB"),
+        (840 * 2**20 + 1, "fr", "840 MiB"),
+        (20 * 2**40, "it", "20 TiB"),
+    ],
+)
+def test_sizes_are_written_as_the_language_does(count: int, language: str, expected: str) -> None:
+    assert formats.size(count, language) == expected.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @pytest.mark.parametrize(
