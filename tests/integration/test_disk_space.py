@@ -67,8 +67,9 @@ def test_people_find_their_snapshots_in_a_session_that_runs(
 def test_an_operator_sees_who_holds_how_much(labwerk: Install, signed_in: SignIn) -> None:
     anna = signed_in("anna")
     anna.start("cpu-small")
-    found = json.loads(labwerk.run("storage", "measure", "--json"))["folders"]
-    (home,) = [folder for folder in found if folder["name"] == anna.name]
+    found = json.loads(labwerk.run("storage", "measure", "--json"))
+    assert 0 < found["disk_free_bytes"] < found["disk_bytes"] <= 8 * 2**30
+    (home,) = [folder for folder in found["folders"] if folder["name"] == anna.name]
     assert (home["kind"], home["how"], home["limit_bytes"]) == ("home", "enforced", 2**30)
     assert 0 < home["used_bytes"] < 2**29
     assert home["snapshots"] is not None

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from labwerk_hub.commands.installed import installation, root, settings_file, settings_option
+from labwerk_hub.commands.installed import (
+    Installed,
+    installation,
+    root,
+    settings_file,
+    settings_option,
+)
 from labwerk_hub.commands.pool import json_option
 from labwerk_hub.machine.errors import MachineError
 
@@ -31,8 +38,8 @@ def list_(file: Path | None, as_json: bool) -> None:
     from labwerk_hub import bootstrap
     from labwerk_hub.services.storage import every_view
 
-    settings = installation(file, "storage list").settings
-    _show(every_view(bootstrap.workbench(settings)), settings.machine.zone, as_json=as_json)
+    installed = installation(file, "storage list")
+    _show(every_view(bootstrap.workbench(installed.settings)), installed, as_json=as_json)
 
 
 @storage.command()
@@ -43,8 +50,8 @@ def measure(file: Path | None, as_json: bool) -> None:
     from labwerk_hub import bootstrap
     from labwerk_hub.services.storage import measure as measure_all
 
-    settings = installation(file, "storage measure").settings
-    _show(measure_all(bootstrap.workbench(settings)), settings.machine.zone, as_json=as_json)
+    installed = installation(file, "storage measure")
+    _show(measure_all(bootstrap.workbench(installed.settings)), installed, as_json=as_json)
 
 
 @storage.command()
@@ -82,14 +89,22 @@ def convert(file: Path | None) -> None:
         click.echo(f"What was there before is in {folder}; remove it when you have looked.")
 
 
-def _show(found: Sequence[StorageView], zone: ZoneInfo, *, as_json: bool) -> None:
+def _show(found: Sequence[StorageView], installed: Installed, *, as_json: bool) -> None:
+    """What folders hold, and what is left on their disk: quotas may promise more than that."""
     import json
 
+    from labwerk_hub import formats
+
+    disk = shutil.disk_usage(installed.places.homes)
     if as_json:
         folders = [view.model_dump(mode="json") for view in found]
-        click.echo(json.dumps({"folders": folders}, indent=1))
-    else:
-        click.echo("\n".join(_lines(found, zone)) or "Nothing has been measured yet.")
+        left = {"disk_bytes": disk.total, "disk_free_bytes": disk.free}
+        click.echo(json.dumps({"folders": folders, **left}, indent=1))
+        return
+    lines = _lines(found, installed.settings.machine.zone)
+    click.echo("\n".join(lines) or "Nothing has been measured yet.")
+    free, total = formats.size(disk.free, "en"), formats.size(disk.total, "en")
+    click.echo(f"{free} of {total} are free where homes and projects are kept.")
 
 
 def _lines(found: Sequence[StorageView], zone: ZoneInfo) -> list[str]:
