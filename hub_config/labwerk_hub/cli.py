@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labwerk_hub.commands.audit import audit
+from labwerk_hub.commands.budgets import budgets, use
 from labwerk_hub.commands.images import images
 from labwerk_hub.commands.installed import (
     Installed,
@@ -47,7 +48,20 @@ def labwerk() -> None:
     """Labwerk: notebooks with slices of GPUs, run by the institutions themselves."""
 
 
-for command in (audit, gpus, images, mail, people, reservations, statement, storage, tickets):
+_PARTS = (
+    audit,
+    budgets,
+    gpus,
+    images,
+    mail,
+    people,
+    reservations,
+    statement,
+    storage,
+    tickets,
+    use,
+)
+for command in _PARTS:
     labwerk.add_command(command)
 
 

@@ -39,6 +39,8 @@ _USAGE = """usage: python3 hub_config COMMAND [--settings FILE]
   mail test|list        try the mail server; show what waits to be sent
   tickets [--json]      show who waits
   reservations add|list|cancel
+  budgets list|show|set|share|requests|grant|decline
+  use [PERSON]          show what a person used in a month; without a name, all institutions
   statement make|list|verify
   storage list|measure|snapshot|convert
   audit verify|list|head
@@ -54,6 +56,8 @@ _WITH_PARTS = (
     "mail",
     "tickets",
     "reservations",
+    "budgets",
+    "use",
     "statement",
     "storage",
     "audit",
