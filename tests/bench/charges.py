@@ -50,13 +50,7 @@ class Charge:
 
 def figures() -> Mapping[str, Figure]:
     """The figures about commits, of a process of their own."""
-    with tempfile.TemporaryDirectory(dir=environment.cache(), prefix="charges-") as folder:
-        syncs = Syncs.begin(Path(folder) / "fsyncs")
-        command = [sys.executable, __file__, folder]
-        done = subprocess.run(
-            command, env={**os.environ, **syncs.variables}, stdout=subprocess.PIPE, check=True
-        )
-        charges = [Charge(**row) for row in json.loads(done.stdout)]
+    charges = measured(READINGS)
     rounds = [
         charges[at : at + SESSIONS * _ROUND] for at in range(0, len(charges), SESSIONS * _ROUND)
     ]
@@ -78,12 +72,23 @@ def figures() -> Mapping[str, Figure]:
     }
 
 
-def _p99(measured: Iterator[float] | Sequence[float]) -> float:
-    return quantiles(measured, n=100, method="inclusive")[-1]
+def measured(readings: int) -> list[Charge]:
+    """The charges of so many readings, made in a process of their own."""
+    environment.cache().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=environment.cache(), prefix="charges-") as folder:
+        syncs = Syncs.begin(Path(folder) / "fsyncs")
+        command = [sys.executable, __file__, folder, str(readings)]
+        done = subprocess.run(
+            command, env={**os.environ, **syncs.variables}, stdout=subprocess.PIPE, check=True
+        )
+        return [Charge(**row) for row in json.loads(done.stdout)]
 
 
-def charged(folder: Path, syncs: Syncs) -> Iterator[Charge]:
-    """All charges of all readings."""
+def _p99(values: Iterator[float] | Sequence[float]) -> float:
+    return quantiles(values, n=100, method="inclusive")[-1]
+
+
+def _charges(folder: Path, syncs: Syncs, readings: int) -> Iterator[Charge]:
     from labwerk_hub.services import metering
 
     gpu = fixed_gpu("fixed", *(f"1g.10gb@{start}" for start in range(SESSIONS)))
@@ -93,7 +98,7 @@ def charged(folder: Path, syncs: Syncs) -> Iterator[Charge]:
         for number in range(SESSIONS):
             _start(bench, number)
         done = 0
-        for _ in range(READINGS):
+        for _ in range(readings):
             bench.clock.step(seconds=PERIOD_S)
             for container in bench.engine.sessions():
                 before = syncs.count
@@ -124,4 +129,5 @@ def _raw(descriptor: int, number: int) -> float:
 if __name__ == "__main__":
     _folder = Path(sys.argv[1])
     _syncs = Syncs(Path(os.environ["LABWERK_TESTS_FSYNCS"]))
-    print(json.dumps([asdict(charge) for charge in charged(_folder, _syncs)]))
+    _made = _charges(_folder, _syncs, int(sys.argv[2]))
+    print(json.dumps([asdict(charge) for charge in _made]))

@@ -15,7 +15,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from labwerk_hub.services import budgets, metering, offers, sessions, statement
+from labwerk_hub.services import (
+    budget_pages,
+    budgets,
+    metering,
+    offers,
+    operator_page,
+    sessions,
+    statement,
+    use_pages,
+)
 from support import environment, long_ledger
 from support.workbench import Bench, bench_in
 
@@ -44,6 +53,20 @@ class _Side:
         """All that the start page shows."""
         assert sessions.start_page(self.bench.workbench, self.person).offers
 
+    def my_use(self) -> None:
+        """A person's own page."""
+        found = use_pages.of_person(self.bench.workbench, None, self.person)
+        assert len(found.days) >= long_ledger.DAYS
+
+    def institution(self) -> None:
+        """The page of the institution's budget."""
+        found = budget_pages.of_budget(self.bench.workbench, None, long_ledger.BUDGET)
+        assert len(found.members) >= long_ledger.PEOPLE
+
+    def everything(self) -> None:
+        """The operator's page."""
+        assert operator_page.of_operator(self.bench.workbench, None).institutions
+
     def charge(self) -> None:
         """A running session's next interval."""
         self.bench.clock.step(seconds=30)
@@ -59,6 +82,9 @@ class _Side:
 _QUESTIONS: Mapping[str, Callable[[_Side], None]] = {
     "balance": _Side.balance,
     "start_page": _Side.start_page,
+    "my_use": _Side.my_use,
+    "institution": _Side.institution,
+    "everything": _Side.everything,
     "charge": _Side.charge,
     "statement": _Side.statement,
 }

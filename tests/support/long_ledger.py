@@ -38,7 +38,7 @@ PEOPLE, DAYS = 6, 28
 #: Each session: hold, charge and release, of two entries each.
 ENTRIES_OF_A_SESSION = 6
 FLAVOURS = {"small": 3, "medium": 6}
-MONTH = "2026-11"
+MONTH, BUDGET = "2026-11", "institution/thr"
 #: The first session of each day; each runs for a minute, and the next one begins with the
 #: minute after.
 _FIRST = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
