@@ -57,6 +57,7 @@ class Findings:
     points: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     extended: int = 0
+    switched: int = 0
     payers: Counter[str] = field(default_factory=Counter)
     settlement: Settlement = field(default_factory=Settlement)
     alarms: list[str] = field(default_factory=list)
@@ -73,7 +74,8 @@ class Findings:
         paid = ", ".join(f"{name} {count}" for name, count in sorted(self.payers.items()))
         return (
             f"seed {self.seed}: {self.points.total()} points ({told}); {self.runs} sessions ran, "
-            f"{self.extended} were extended, paid by {paid}; {self.settlement}"
+            f"{self.extended} were extended, {self.switched} had another payer, "
+            f"paid by {paid}; {self.settlement}"
         )
 
 
@@ -132,6 +134,7 @@ class Crashes:
             for thread in threads:
                 thread.join(timeout=60)
             self.found.extended = sum(life.extended for life in lives)
+            self.found.switched = sum(life.switched for life in lives)
 
     # ------------------------------------------------------------------ points
 
