@@ -166,8 +166,10 @@ def _granted(tx: Transaction, budget: Budget, period: Period) -> int:
 
 
 def _check_amount(ticks: int | None) -> None:
-    if ticks is not None and not 0 <= ticks <= _MOST_TICKS:
+    if ticks is not None and ticks < 0:
         raise BudgetDecisionError(Message("An amount of GPU-hours cannot be below zero."))
+    if ticks is not None and ticks > _MOST_TICKS:
+        raise BudgetDecisionError(Message("No budget can have that many GPU-hours."))
 
 
 def _actor(by: Person | None) -> str:
