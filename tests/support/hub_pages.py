@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http.client import responses
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,6 +102,11 @@ class Site:
             roles=frozenset(roles),
         )
         return people.remember(self.workbench, identity)
+
+    def at(self, now: datetime) -> None:
+        """From here on it is this moment."""
+        self.workbench = replace(self.workbench, clock=lambda: now)
+        self.pages = Pages(self.settings, self.workbench)
 
     def hold(
         self,

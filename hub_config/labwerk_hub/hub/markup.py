@@ -20,6 +20,8 @@ from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.hub import language
 
+_GAP = "\N{NO-BREAK SPACE}"
+_HOUR_MS = 3_600_000
 _MONTH = re.compile(r"\d{4}-\d{2}")
 
 
@@ -98,6 +100,8 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "gpu_hours": lambda ticks, decimals=None: texts.gpu_hours(
             ticks, language.current(), decimals
         ),
+        "hours_run": lambda ms: formats.number(ms / _HOUR_MS, language.current(), 1)
+        + f"{_GAP}h",
         "localized": lambda text: Localized.in_language(text, language.current()),
         "moment": moment,
         "month": lambda period: formats.month(period, language.current()),
