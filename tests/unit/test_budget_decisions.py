@@ -14,6 +14,7 @@ from labwerk_hub.services import audit, budget_decisions, sessions
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.budgets import open_now, purse_of
+from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.texts import render
 from support.use_site import HOUR, IWE, ROTOR, SMALL, THR, UseSite, use_site
 
@@ -156,7 +157,7 @@ def test_nobody_decides_their_own_share_but_others_do(site: UseSite) -> None:
 
 def test_a_share_of_nothing_lets_nobody_start(site: UseSite) -> None:
     set_share(site, site.lea, site.anna, 0)
-    with pytest.raises(sessions.RefusedError):
+    with pytest.raises(RefusedError):
         sessions.admit(site.bench.workbench, site.anna.name, Request("small", "base", payer=ROTOR))
 
 

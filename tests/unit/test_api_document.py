@@ -1,0 +1,79 @@
+"""The OpenAPI document: it is one, and says of each route what it needs and may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from labwerk_hub.api.app import create_app
+from labwerk_hub.domain.scopes import Scope
+from openapi_spec_validator import validate
+from support.small_install import install
+
+#: Routes that need no scope beside that to reach the service at all.
+WITHOUT = {
+    "health",
+    "metrics",  # read:metrics, JupyterHub's own
+    "read_overview",
+    "extend",
+    "still_working",
+    "activity",
+}
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "of-the-service")
+    return create_app(install(tmp_path).settings).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def test_it_is_an_openapi_document(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_every_route_says_which_scope_it_needs(document: dict[str, Any]) -> None:
+    for one in operations(document):
+        scopes = [scope for each in one.get("security", []) for s in each.values() for scope in s]
+        if one["operationId"] in WITHOUT:
+            assert scopes == []
+        else:
+            assert len(scopes) == 1, one["operationId"]
+            assert scopes[0] in set(Scope), one["operationId"]
+
+
+def test_every_route_has_a_sentence_and_names_what_may_go_wrong(document: dict[str, Any]) -> None:
+    for one in operations(document):
+        assert one["summary"].endswith("."), one["operationId"]
+        if one["operationId"] in {"health", "metrics"}:
+            continue
+        assert {"401", "403", "404", "409", "503"} <= set(one["responses"]), one["operationId"]
+
+
+def test_every_answer_has_a_shape(document: dict[str, Any]) -> None:
+    for one in operations(document):
+        for status in ("200", "201"):
+            content = one["responses"].get(status, {}).get("content", {})
+            assert all(form.get("schema") for form in content.values()), one["operationId"]
+
+
+def test_every_scope_is_needed_somewhere(document: dict[str, Any]) -> None:
+    needed = {
+        scope
+        for one in operations(document)
+        for each in one.get("security", [])
+        for scopes in each.values()
+        for scope in scopes
+    }
+    assert needed == set(Scope)
+
+
+def test_names_of_operations_are_different(document: dict[str, Any]) -> None:
+    names = [one["operationId"] for one in operations(document)]
+    assert len(set(names)) == len(names)
