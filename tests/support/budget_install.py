@@ -104,7 +104,8 @@ class Api:
     def ask(self, who: str, method: str, path: str, body: object = None) -> httpx.Response:
         """The answer to a request of ``who``; ``body`` is sent as JSON."""
         headers = {"Authorization": f"Bearer {who}"}
-        return self.client.request(method, API + path, headers=headers, json=body)
+        answer: httpx.Response = self.client.request(method, API + path, headers=headers, json=body)
+        return answer
 
     def get(self, who: str, path: str) -> Any:
         """What a request that succeeds answers."""

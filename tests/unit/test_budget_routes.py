@@ -28,9 +28,9 @@ def service(site: BudgetInstall, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ap
 @pytest.fixture(scope="module")
 def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """The same for requests of which it does not matter what others did before."""
-    with pytest.MonkeyPatch.context() as patch:
-        with api(budget_install(tmp_path_factory.mktemp("site")), patch) as found:
-            yield found
+    site = budget_install(tmp_path_factory.mktemp("site"))
+    with pytest.MonkeyPatch.context() as patch, api(site, patch) as found:
+        yield found
 
 
 # ------------------------------------------------------------------ who may ask

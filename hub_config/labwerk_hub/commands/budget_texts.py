@@ -136,7 +136,8 @@ def _decision(of: DecisionView, zone: ZoneInfo) -> str:
 
 
 def _used(of: UsedView) -> str:
-    parts = [f"{hours(of.ticks)} in {of.sessions} sessions"]
+    sessions = "1 session" if of.sessions == 1 else f"{of.sessions} sessions"
+    parts = [f"{hours(of.ticks)} in {sessions}"]
     parts += [f"{hours(of.over_ticks)} without budget"] if of.over_ticks else []
     parts += [f"{hours(of.idle_ticks)} while nothing ran"] if of.idle_ticks else []
     return ", ".join(parts)
