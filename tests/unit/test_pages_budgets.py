@@ -87,7 +87,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 
 def _rows(page: BeautifulSoup, heading: str) -> list[list[str]]:
-    section = page.find(attrs={"aria-labelledby": heading})
+    section = page.select_one(f'[aria-labelledby="{heading}"]')
     assert isinstance(section, Tag)
     return [[words(str(cell)) for cell in row(["th", "td"])] for row in section.select("tbody tr")]
 
