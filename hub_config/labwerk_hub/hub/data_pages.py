@@ -12,7 +12,7 @@ from tornado import web
 
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import DatabaseError, LabwerkError, UnknownPersonError
+from labwerk_hub.errors import DatabaseError, UnknownPersonError
 from labwerk_hub.hub.amounts import AmountError
 from labwerk_hub.hub.context import Page, Pages
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
@@ -144,7 +144,7 @@ class DataHandler(BaseHandler):
         self.finish(content)
 
 
-class _RefusedError(LabwerkError):
+class _RefusedError(Exception):
     """What was wanted is refused in a sentence for the form."""
 
     def __init__(self, said: Message) -> None:

@@ -51,7 +51,9 @@ class UseHandler(DataHandler):
         use = await self.read(lambda: use_pages.of_person(workbench, viewer, name, month, spoken))
         shown = shown_of(use, viewer, self.hub.base_url, typed)
         if name == viewer.name:
-            shown["requests"] = await self.read(lambda: request_pages.own(workbench, viewer, spoken))
+            shown["requests"] = await self.read(
+                lambda: request_pages.own(workbench, viewer, spoken)
+            )
             seen = await self.pages.overview(name)
             shown["storage"] = seen.storage if seen is not None else ()
             shown["done"] = asked.get("done") if asked.get("done") in _DONE else None
