@@ -4,6 +4,9 @@
 >>> labwerk.session()                     # slice, image, until when
 >>> labwerk.session.extend()              # as long as it may run, if nobody waits
 >>> labwerk.budget()                      # GPU-hours: granted, used, left
+>>> labwerk.budget.pay_with("project/rotor")  # let another budget pay
+>>> labwerk.budget.ask_for_more("why")    # ask those who decide
+>>> labwerk.use()                         # what was used, by day
 >>> labwerk.datasets()                    # what this session may read
 >>> frame = labwerk.open("iwe/windpark")  # cudf on a GPU, else polars or pandas
 >>> labwerk.explore("iwe/windpark")       # look at columns and values first
@@ -17,7 +20,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labwerk.access import SessionAccess
+from labwerk.access import BudgetAccess, SessionAccess
+from labwerk.budgets import Asked, Budget, Payer
 from labwerk.errors import (
     LabwerkError,
     MissingLibraryError,
@@ -33,8 +37,9 @@ from labwerk.errors import (
 from labwerk.frames import Engine
 from labwerk.frames import open_dataset as open  # noqa: A004  read as labwerk.open
 from labwerk.libraries import need
-from labwerk.model import Budget, Dataset, Datasets, File, Session, Slice, Use
-from labwerk.service import fetch_overview
+from labwerk.model import Dataset, Datasets, File, Session, Slice, Use
+from labwerk.service import fetch_overview, fetch_use
+from labwerk.usage import DayUse, MonthUse
 
 if TYPE_CHECKING:
     from labwerk.explorer.widget import Explorer
@@ -42,15 +47,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Asked",
     "Budget",
     "Dataset",
     "Datasets",
+    "DayUse",
     "Engine",
     "File",
     "LabwerkError",
     "MissingLibraryError",
+    "MonthUse",
     "NoSessionError",
     "NotInLabwerkError",
+    "Payer",
     "RefusedError",
     "ServiceUnreachableError",
     "Session",
@@ -66,6 +75,7 @@ __all__ = [
     "need",
     "open",
     "session",
+    "use",
 ]
 
 
@@ -74,12 +84,13 @@ def datasets() -> Datasets:
     return fetch_overview().datasets
 
 
-def budget() -> Budget:
-    """The budget that this session is charged to, in GPU-hours."""
-    return fetch_overview().budget
-
-
 session = SessionAccess()
+budget = BudgetAccess()
+
+
+def use(month: str | None = None) -> MonthUse:
+    """What you used in a month such as ``"2026-11"`` (without one: this month), by day."""
+    return fetch_use(month)
 
 
 def explore(dataset: str | Dataset, *, file: str | None = None) -> Explorer:

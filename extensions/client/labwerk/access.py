@@ -1,10 +1,11 @@
-"""This session, and what its person can do to it from a notebook."""
+"""This session and its budget, and what their person can do to them from a notebook."""
 
 from __future__ import annotations
 
+from labwerk.budgets import Asked, Budget
 from labwerk.errors import NoSessionError
 from labwerk.model import Overview, Session
-from labwerk.service import change_session, fetch_overview
+from labwerk.service import ask_for_more, change_session, fetch_overview, pay_with
 
 
 class SessionAccess:
@@ -32,6 +33,33 @@ class SessionAccess:
 
     def __repr__(self) -> str:
         return "<labwerk.session: call it, or .extend() or .still_working()>"
+
+
+class BudgetAccess:
+    """What ``labwerk.budget`` is: called, it is the budget that pays, as the workbench says now.
+
+    Raises:
+        RefusedError: the service refused, with its code and sentence.
+    """
+
+    def __call__(self) -> Budget:
+        """The budget that this session is charged to, in GPU-hours, and those that may pay."""
+        return fetch_overview().budget
+
+    def pay_with(self, budget: str) -> Budget:
+        """Let another budget such as ``"project/rotor"`` pay for this session from now on.
+
+        What was used until now stays where it was charged. Refused if that budget has too
+        little left, for one; the sentence says why.
+        """
+        return pay_with(budget).budget
+
+    def ask_for_more(self, words: str = "") -> Asked:
+        """Ask whoever decides for more of the budget that pays; ``words`` say what it is for."""
+        return ask_for_more(fetch_overview().budget.id, words)
+
+    def __repr__(self) -> str:
+        return "<labwerk.budget: call it, or .pay_with(budget) or .ask_for_more(words)>"
 
 
 def _session_of(overview: Overview) -> Session:

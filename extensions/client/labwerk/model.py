@@ -1,14 +1,15 @@
-"""What the workbench says about a session, its budget and its datasets."""
+"""What the workbench says about a session and its datasets, beside its budget."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
 
 from labwerk import show
+from labwerk.budgets import Budget, Payer
 from labwerk.errors import UnknownDatasetError, UnknownFileError
 
 Json = Mapping[str, Any]
@@ -113,71 +114,6 @@ class Session:
 
     def _repr_html_(self) -> str:
         return show.as_html(show.session_facts(self))
-
-
-@dataclass(frozen=True)
-class Budget:
-    """GPU-hours of one period: granted, used, held by running sessions, left."""
-
-    title: str
-    period: str
-    period_ends_at: datetime
-    granted_ticks: int
-    used_ticks: int
-    held_ticks: int
-    left_ticks: int
-    ticks_per_second: int
-    ticks_per_gpu_hour: int
-    lasts: timedelta | None
-    """How long what is held and left pays for this session; None if it costs nothing."""
-
-    @classmethod
-    def from_json(cls, value: Json) -> Budget:
-        """From the service's answer."""
-        seconds = value["lasts_seconds"]
-        return cls(
-            title=value["title"],
-            period=value["period"],
-            period_ends_at=datetime.fromisoformat(value["period_ends_at"]),
-            granted_ticks=value["granted_ticks"],
-            used_ticks=value["used_ticks"],
-            held_ticks=value["held_ticks"],
-            left_ticks=value["left_ticks"],
-            ticks_per_second=value["ticks_per_second"],
-            ticks_per_gpu_hour=value["ticks_per_gpu_hour"],
-            lasts=None if seconds is None else timedelta(seconds=seconds),
-        )
-
-    @property
-    def granted(self) -> float:
-        """GPU-hours granted for the period."""
-        return self.granted_ticks / self.ticks_per_gpu_hour
-
-    @property
-    def used(self) -> float:
-        """GPU-hours charged so far."""
-        return self.used_ticks / self.ticks_per_gpu_hour
-
-    @property
-    def held(self) -> float:
-        """GPU-hours that running sessions may still use."""
-        return self.held_ticks / self.ticks_per_gpu_hour
-
-    @property
-    def left(self) -> float:
-        """GPU-hours that are neither used nor held."""
-        return self.left_ticks / self.ticks_per_gpu_hour
-
-    @property
-    def per_hour(self) -> float:
-        """GPU-hours that one hour of this session costs."""
-        return self.ticks_per_second * 3600 / self.ticks_per_gpu_hour
-
-    def __repr__(self) -> str:
-        return show.as_text(show.budget_facts(self))
-
-    def _repr_html_(self) -> str:
-        return show.as_html(show.budget_facts(self))
 
 
 @dataclass(frozen=True)
@@ -292,6 +228,8 @@ class Overview:
         """From the service's answer."""
         return cls(
             session=Session.from_json(value["session"]) if value["session"] else None,
-            budget=Budget.from_json(value["budget"]),
+            budget=Budget.from_json(
+                value["budget"], tuple(Payer.from_json(item) for item in value["payers"])
+            ),
             datasets=Datasets([Dataset.from_json(item) for item in value["datasets"]]),
         )

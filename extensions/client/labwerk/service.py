@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import os
 import urllib.error
+import urllib.parse
 import urllib.request
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from labwerk.budgets import Asked
 from labwerk.errors import NotInLabwerkError, RefusedError, ServiceUnreachableError
-from labwerk.model import Overview
+from labwerk.model import Json, Overview
 from labwerk.texts import language
+from labwerk.usage import MonthUse
+
+_Answer = TypeVar("_Answer")
 
 TIMEOUT = 10.0
 """Seconds to wait for the service; it is one hop away."""
@@ -31,7 +37,7 @@ def fetch_overview() -> Overview:
         RefusedError: the service refused, with its code and sentence.
         ServiceUnreachableError: the service does not answer, or not as agreed.
     """
-    return _ask("GET", "overview")
+    return _ask("GET", "overview", Overview.from_json)
 
 
 def change_session(change: str) -> Overview:
@@ -39,25 +45,61 @@ def change_session(change: str) -> Overview:
 
     Raises as `fetch_overview` does.
     """
-    return _ask("POST", f"session/{change}")
+    return _ask("POST", f"session/{change}", Overview.from_json)
 
 
-def _ask(method: str, path: str) -> Overview:
+def pay_with(budget: str) -> Overview:
+    """Let a budget such as ``project/rotor`` pay for this session; the overview after it.
+
+    Raises as `fetch_overview` does.
+    """
+    return _ask("POST", "session/payer", Overview.from_json, {"budget": budget})
+
+
+def ask_for_more(budget: str, words: str) -> Asked:
+    """Ask whoever decides for more of a budget, with words that may be empty.
+
+    Raises as `fetch_overview` does.
+    """
+    body = {"budget": budget, "words": words}
+    return _ask("POST", "budget-requests", Asked.from_json, body)
+
+
+def fetch_use(month: str | None) -> MonthUse:
+    """What the person used in a month such as ``2026-11``; None is this month.
+
+    Raises as `fetch_overview` does.
+    """
+    return _ask("GET", "use", MonthUse.from_json, month=month)
+
+
+def _ask(
+    method: str,
+    path: str,
+    read: Callable[[Json], _Answer],
+    body: Json | None = None,
+    **query: str | None,
+) -> _Answer:
     address = os.environ.get("LABWERK_SERVICE_URL", "").rstrip("/")
     token = os.environ.get("JUPYTERHUB_API_TOKEN", "")
     if not address or not token:
         raise NotInLabwerkError
+    given = {name: value for name, value in query.items() if value is not None}
+    asked = urllib.parse.urlencode({**given, "lang": language()})
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     request = urllib.request.Request(
-        f"{address}/api/v1/{path}?lang={language()}",
+        f"{address}/api/v1/{path}?{asked}",
         method=method,
-        data=None if method == "GET" else b"",
-        headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+        data=None if method == "GET" else json.dumps(body).encode() if body else b"",
+        headers=headers,
     )
     # The service is on this machine's own bridge: a proxy for the web must not see it.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         with opener.open(request, timeout=TIMEOUT) as response:
-            return Overview.from_json(json.load(response))
+            return read(json.load(response))
     except urllib.error.HTTPError as error:
         raise _refusal(address, error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""How sessions, budgets and datasets look in a notebook, as text and as HTML."""
+"""How sessions and datasets look in a notebook, and what has facts or rows at all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from labwerk.texts import duration, moment, month, number, say, size
+from labwerk.texts import duration, moment, number, say, size
 
 if TYPE_CHECKING:
-    from labwerk.model import Budget, Dataset, Datasets, Session, Slice
+    from labwerk.model import Dataset, Datasets, Session, Slice
 
 
 @dataclass(frozen=True)
@@ -113,23 +113,6 @@ def _slice(held: Slice | None) -> str:
     if held.shared_by > 1:
         parts.append(say("shared by up to %(sessions)s sessions", sessions=held.shared_by))
     return ", ".join(parts)
-
-
-def budget_facts(budget: Budget) -> Facts:
-    """How many GPU-hours there are, where they went and how long they last."""
-    rows = [
-        (say("Granted"), number(budget.granted, 2)),
-        (say("Used"), number(budget.used, 2)),
-        (say("Held by running sessions"), number(budget.held, 2)),
-        (say("Left"), number(budget.left, 2)),
-        (say("This session costs per hour"), number(budget.per_hour, 3)),
-    ]
-    if budget.lasts is not None and budget.ticks_per_second > 0:
-        rows.append((say("At this rate it lasts"), duration(budget.lasts)))
-    title = say(
-        "GPU-hours of %(account)s, %(month)s", account=budget.title, month=month(budget.period)
-    )
-    return Facts(title, tuple(rows))
 
 
 def dataset_facts(dataset: Dataset) -> Facts:

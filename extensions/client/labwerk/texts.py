@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -83,10 +84,19 @@ def moment(when: datetime) -> str:
     return f"{day}, {format_time(here, format='short', locale=language())} {here.tzname()}"
 
 
-def month(period: str) -> str:
-    """A budget period such as ``2026-11`` as its month's name and year."""
+def day(when: date) -> str:
+    """A calendar's day."""
     from babel.dates import format_date
 
+    return format_date(when, format="medium", locale=language())
+
+
+def month(period: str) -> str:
+    """A budget period such as ``2026-11`` as its month's name and year; a term by its name."""
+    from babel.dates import format_date
+
+    if not re.fullmatch(r"\d{4}-\d{2}", period):
+        return period
     return format_date(date.fromisoformat(f"{period}-01"), format="LLLL yyyy", locale=language())
 
 

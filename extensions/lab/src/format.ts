@@ -111,11 +111,12 @@ export class Formatter {
       : period;
   }
 
-  /** The last day of what ends at an instant, itself not included. */
+  /** The last day of a period that ends at the site's midnight. */
   lastDay(iso: string): string {
+    // Noon of that day is the same day in other time zones, too.
     return new Intl.DateTimeFormat(this.locale, {
       dateStyle: 'medium'
-    }).format(new Date(Date.parse(iso) - 1));
+    }).format(new Date(Date.parse(iso) - 12 * HOUR * 1000));
   }
 
   private _unit(

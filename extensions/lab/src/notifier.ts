@@ -176,6 +176,9 @@ export class Notifier {
         ...act(trans.__('Let another budget pay'), () =>
           actions.payWithOther()
         ),
+        caption: trans.__(
+          'Choose which budget pays for the session from now on'
+        ),
         displayType: 'accent'
       });
     }
