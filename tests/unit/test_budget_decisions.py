@@ -118,6 +118,20 @@ def test_a_decision_from_now_on_counts_until_another_one(site: UseSite) -> None:
     assert left(site, site.anna) == 10 * HOUR
 
 
+def test_from_now_on_is_also_for_a_month_of_which_something_else_was_decided(
+    site: UseSite,
+) -> None:
+    set_share(site, site.lea, site.anna, 20, "2026-11")
+    set_share(site, site.lea, site.anna, 30, "2026-12")
+    set_share(site, site.lea, site.anna, 3)
+    assert left(site, site.anna) == 3 * HOUR
+    set_budget(site, site.mira, ROTOR, 55, "2026-11")
+    set_budget(site, site.mira, ROTOR, None)
+    assert site.bench.figures(ROTOR).granted == 40 * HOUR
+    site.bench.clock.step(days=20)
+    assert left(site, site.anna) == 3 * HOUR
+
+
 def test_the_period_after_can_be_decided_beforehand_and_one_that_is_over_cannot(
     site: UseSite,
 ) -> None:

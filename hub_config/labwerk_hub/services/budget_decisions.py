@@ -62,7 +62,8 @@ def set_budget(
     now = budget.periods.at(to_ms(workbench.clock()))
     with workbench.database.writing() as tx:
         before = _granted(tx, budget, of or now)
-        allot(workbench, tx, _actor(by), budget, None, ticks, of)
+        for each in _counting(workbench, tx, budget, None, of):
+            allot(workbench, tx, _actor(by), budget, None, ticks, each)
         wanted = granted_to(budget, of or now, tx.allotments.about(budget.id, None))
         granted = _granted(tx, budget, of or now)
         if granted < wanted:
@@ -125,7 +126,8 @@ def set_share(
                     {"title": budget.title, "total": GpuHours(total)},
                 )
             )
-        allot(workbench, tx, _actor(by), budget, person, ticks, of)
+        for each in _counting(workbench, tx, budget, person, of):
+            allot(workbench, tx, _actor(by), budget, person, ticks, each)
         decided = tx.allotments.about(budget.id, person.pseudonym)
         share = share_of(budget, person.pseudonym, now, decided)
         audit.record(
@@ -159,6 +161,23 @@ def _period(workbench: Workbench, budget: Budget, name: str | None) -> Period | 
             )
         )
     return found
+
+
+def _counting(
+    workbench: Workbench, tx: Transaction, budget: Budget, person: Person | None, of: Period | None
+) -> list[Period | None]:
+    """What a decision for ``of`` must be made for to count at once.
+
+    From now on (None) is also for the periods, on or next, of which something else was
+    decided alone before.
+    """
+    if of is not None:
+        return [of]
+    now = budget.periods.at(to_ms(workbench.clock()))
+    pseudonym = person.pseudonym if person is not None else None
+    alone = {one.period for one in tx.allotments.about(budget.id, pseudonym)}
+    possible = (now, budget.periods.at(now.end_ms))
+    return [None, *(one for one in possible if one.name in alone)]
 
 
 def _granted(tx: Transaction, budget: Budget, period: Period) -> int:

@@ -127,10 +127,13 @@ def _own_budget(
     period = purse.balance.period
     decided = tx.allotments.about(budget.id, person.pseudonym)
     is_shared = share_of(budget, person.pseudonym, period, decided) is None
-    sums = tx.usage.of_budget(budget.id, *days_needed(workbench, period))
-    if not is_shared:
-        # What was used without budget counts against a share, too: see Balance.
-        sums = [one for one in sums if one.person == person.pseudonym]
+    days = days_needed(workbench, period)
+    if is_shared:
+        sums = tx.usage.of_budget(budget.id, *days)
+    else:
+        own = tx.usage.of_person(person.pseudonym, *days)
+        sums = [one for one in own if one.budget == budget.id]
+    # What was used without budget counts against a share, too: see Balance.
     used = by_day(sums, with_over=not is_shared)
     return OwnBudget(
         payer=payer_view(purse, chosen, language),

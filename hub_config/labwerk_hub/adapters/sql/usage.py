@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from labwerk_hub.adapters.sql.tables import usage_sums
 from labwerk_hub.adapters.sql.upsert import add_to
@@ -60,15 +58,11 @@ class SqlUsage:
 
     def _sums(self, of: ColumnElement[bool], first: str, last: str) -> list[UsageSum]:
         # Days and months stand in one table, told apart by their length.
+        span = usage_sums.c.span
         query = (
             select(usage_sums)
-            .where(of & (usage_sums.c.span >= first) & (usage_sums.c.span <= last))
+            .where(of & (span >= first) & (span <= last) & (func.length(span) == len(first)))
             .order_by(*usage_sums.primary_key.columns)
         )
-        return list(_of_length(self._connection.execute(query), len(first)))
-
-
-def _of_length(rows: Iterable[Row[tuple[object, ...]]], length: int) -> Iterable[UsageSum]:
-    for row in rows:
-        if len(row.span) == length:
-            yield UsageSum(**row._mapping)
+        # The table's columns are in the order of the fields.
+        return [UsageSum(*row) for row in self._connection.execute(query)]
