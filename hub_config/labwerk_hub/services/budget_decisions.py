@@ -118,7 +118,9 @@ def set_share(
                     {"person": person_name[:80], "title": budget.title},
                 )
             )
-        total = tx.ledger.figures(budget.id, now.name).total
+        # A period that has not begun is granted nothing yet.
+        to_come = granted_to(budget, now, tx.allotments.about(budget.id, None))
+        total = max(tx.ledger.figures(budget.id, now.name).total, to_come)
         if ticks is not None and ticks > total and now.is_open:
             raise BudgetDecisionError(
                 Message(
