@@ -118,9 +118,9 @@ def set_share(
                     {"person": person_name[:80], "title": budget.title},
                 )
             )
-        # A period that has not begun is granted nothing yet.
-        to_come = granted_to(budget, now, tx.allotments.about(budget.id, None))
-        total = max(tx.ledger.figures(budget.id, now.name).total, to_come)
+        total = tx.ledger.figures(budget.id, now.name).total
+        if not _granted(tx, budget, now):  # a period that has not begun, perhaps
+            total += granted_to(budget, now, tx.allotments.about(budget.id, None))
         if ticks is not None and ticks > total and now.is_open:
             raise BudgetDecisionError(
                 Message(
