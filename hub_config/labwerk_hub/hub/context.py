@@ -190,7 +190,12 @@ class Pages:
                 choices=choices(page, wanted, instead=instead),
                 balance=Budget.of(page.purse),
                 payers=[
-                    payer_view(purse, page.purse.budget.id, language.current())
+                    payer_view(
+                        purse,
+                        page.purse.budget.id,
+                        self.workbench.catalogue,
+                        language.current(),
+                    )
                     for purse in page.purses
                 ],
                 base_url=base_url,
