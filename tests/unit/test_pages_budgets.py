@@ -17,6 +17,7 @@ from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.hub import budget_handlers
 from labwerk_hub.hub.amounts import AmountError
+from labwerk_hub.hub.context import Pages
 from labwerk_hub.hub.data_pages import SAID, Typed
 from labwerk_hub.hub.member_lists import PAGE, Order, Query, listed, query_of
 from labwerk_hub.services import (
@@ -29,6 +30,7 @@ from labwerk_hub.services import (
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.use_views import BudgetPage, MemberView
+from labwerk_hub.services.workbench import MailPolicy
 from support.hub_pages import Site, site_in, soup, untranslated, words
 from support.spent import days_ago, spend
 
@@ -374,3 +376,17 @@ async def test_what_is_downloaded_is_what_the_page_shows(town: Town) -> None:
         f"/hub/labwerk/budget/project/rotor/{file}?period=2026-11"
         for file in ("days.csv", "people.csv", "all.json")
     ]
+
+
+@pytest.mark.parametrize(("mails", "said"), [(True, "is told"), (False, "No mail is sent here")])
+async def test_where_no_mail_is_sent_the_page_says_so(town: Town, mails: bool, said: str) -> None:
+    policy = replace(town.site.workbench.policy, mail=MailPolicy(enabled=mails))
+    town.site.workbench = replace(town.site.workbench, policy=policy)
+    town.site.pages = Pages(town.site.settings, town.site.workbench)
+    shown = budget_handlers.shown_of(town.page(town.lea, ROTOR), town.lea, Query(), "/hub/")
+    page = soup(
+        await town.site.page(budget_handlers.TEMPLATE, town.lea, **shown | {"done": "granted"})
+    )
+    status = page.select_one(".alert-success")
+    assert status is not None
+    assert said in status.get_text()

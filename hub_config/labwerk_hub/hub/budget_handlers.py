@@ -46,7 +46,20 @@ _NOTHING = Message("There is no budget for you to decide about.")
 _PLACES = {"share": "people"}
 
 
-class BudgetHandler(DataHandler):
+class _OneBudget(DataHandler):
+    """What handlers of one budget know."""
+
+    async def page(self, viewer: Person, kind: str, name: str) -> BudgetPage:
+        """The budget in the period that the address names, as ``viewer`` may see it."""
+        period, spoken = self.asked().get("period") or None, language.current()
+        return await self.read(
+            lambda: budget_pages.of_budget(
+                self.pages.workbench, viewer, f"{kind}/{name}", period, spoken
+            )
+        )
+
+
+class BudgetHandler(_OneBudget):
     """One budget; forms on it change shares and its size, and answer requests."""
 
     @web.authenticated
@@ -59,7 +72,7 @@ class BudgetHandler(DataHandler):
         """Do what a form asks for, then the page again."""
         _, viewer = await self.viewer()
         typed = self.typed()
-        page = await self._page(viewer, kind, name)
+        page = await self.page(viewer, kind, name)
         said = await self.done(deed(self.pages.workbench, viewer, typed, page))
         if said is not None:
             await self._show(kind, name, replace(typed, said=said, field="amount"))
@@ -72,31 +85,23 @@ class BudgetHandler(DataHandler):
     async def _show(self, kind: str, name: str, typed: Typed | None) -> None:
         _, viewer = await self.viewer()
         asked = self.asked()
-        page = await self._page(viewer, kind, name)
+        page = await self.page(viewer, kind, name)
         shown = shown_of(page, viewer, query_of(asked), self.hub.base_url, typed)
         shown["done"] = asked.get("done") if asked.get("done") in _DONE.values() else None
         await self.show(TEMPLATE, shown, status=422 if typed is not None else 200)
-
-    async def _page(self, viewer: Person, kind: str, name: str) -> BudgetPage:
-        period, spoken = self.asked().get("period") or None, language.current()
-        return await self.read(
-            lambda: budget_pages.of_budget(
-                self.pages.workbench, viewer, f"{kind}/{name}", period, spoken
-            )
-        )
 
     def _address(self, kind: str, name: str) -> str:
         return f"{self.hub.base_url}labwerk/budget/{kind}/{quote(name)}"
 
 
-class BudgetFileHandler(BudgetHandler):
+class BudgetFileHandler(_OneBudget):
     """The same as files."""
 
     @web.authenticated
-    async def get(self, kind: str, name: str, file: str = "") -> None:
+    async def get(self, kind: str, name: str, file: str) -> None:
         """``days.csv``, ``people.csv`` or ``all.json``."""
         _, viewer = await self.viewer()
-        page = await self._page(viewer, kind, name)
+        page = await self.page(viewer, kind, name)
         called = f"{kind}-{name}-{page.period.name}".replace("..", "-to-")
         if file == "days.csv":
             self.send_table(f"{called}-days", use_tables.of_days(page))

@@ -268,6 +268,11 @@ class PageContext:
         """The place in line."""
         return self._pages.waiting(person)
 
+    @property
+    def mails(self) -> bool:
+        """Whether people are written to at all."""
+        return self._pages.workbench.policy.mail.enabled
+
     def budget(self, seen: Overview) -> Budget:
         """The budget of an overview."""
         of = seen.budget

@@ -100,8 +100,7 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "gpu_hours": lambda ticks, decimals=None: texts.gpu_hours(
             ticks, language.current(), decimals
         ),
-        "hours_run": lambda ms: formats.number(ms / _HOUR_MS, language.current(), 1)
-        + f"{_GAP}h",
+        "hours_run": lambda ms: formats.number(ms / _HOUR_MS, language.current(), 1) + f"{_GAP}h",
         "localized": lambda text: Localized.in_language(text, language.current()),
         "moment": moment,
         "month": lambda period: formats.month(period, language.current()),
