@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from labwerk_hub.adapters.sql.tables import held_units, leases
 from labwerk_hub.domain.expectation import Past
@@ -14,6 +14,13 @@ _DAY_MS = 24 * 3600 * 1000
 _ENOUGH = 1_000
 #: Intended and live ones; by what has an index, since of ended ones there are ever more.
 _OPEN = leases.c.ended_ms.is_(None)
+#: Made once, since every charge asks for them.
+_OF_SESSION = select(leases).where(leases.c.session == bindparam("of_session"))
+_SET_METERED = (
+    update(leases)
+    .where(leases.c.session == bindparam("of_session"))
+    .values(metered_to_ms=bindparam("to_ms"))
+)
 
 
 class SqlLeases:
@@ -53,7 +60,7 @@ class SqlLeases:
 
     def get(self, session: str) -> Lease | None:
         """A session's lease, ended or not."""
-        row = self._connection.execute(select(leases).where(leases.c.session == session)).first()
+        row = self._connection.execute(_OF_SESSION, {"of_session": session}).first()
         return _lease(row) if row is not None else None
 
     def unended(self) -> list[Lease]:
@@ -84,7 +91,8 @@ class SqlLeases:
 
     def set_metered(self, session: str, metered_to_ms: int) -> None:
         """Charged up to ``metered_to_ms``."""
-        self._set(session, metered_to_ms=metered_to_ms)
+        values = {"of_session": session, "to_ms": metered_to_ms}
+        self._connection.execute(_SET_METERED, values)
 
     def set_ends(self, session: str, ends_ms: int) -> None:
         """Its end is moved."""

@@ -24,6 +24,10 @@ from labwerk_hub.services.audit_tables import Head
 
 #: Made once, since every charge asks for them.
 _POST, _ENTER = insert(postings), insert(entries)
+_ACCOUNTS = select(balances.c.account, balances.c.ticks).where(
+    (balances.c.budget == bindparam("of_budget")) & (balances.c.period == bindparam("in_period"))
+)
+_NAMED_ACCOUNTS = _ACCOUNTS.where(balances.c.account.in_(bindparam("names", expanding=True)))
 _HEAD = select(postings.c.id, postings.c.hash).order_by(postings.c.id.desc()).limit(1)
 _DROP_EMPTY = delete(balances).where(
     (balances.c.account == bindparam("of_account")) & (balances.c.ticks == 0)
@@ -99,11 +103,12 @@ class SqlLedger:
         self, budget: str, period: str, names: Collection[str] | None = None
     ) -> dict[str, int]:
         """The balances of a budget's accounts in a period, or of those that are named."""
-        of = (balances.c.budget == budget) & (balances.c.period == period)
-        if names is not None:
-            of &= balances.c.account.in_(names)
-        query = select(balances.c.account, balances.c.ticks).where(of)
-        return {account: int(ticks) for account, ticks in self._connection.execute(query)}
+        values: dict[str, object] = {"of_budget": budget, "in_period": period}
+        if names is None:
+            rows = self._connection.execute(_ACCOUNTS, values)
+        else:
+            rows = self._connection.execute(_NAMED_ACCOUNTS, values | {"names": list(names)})
+        return {account: int(ticks) for account, ticks in rows}
 
     def figures(self, budget: str, period: str) -> Figures:
         """What the ledger has of a budget in a period."""
