@@ -127,7 +127,7 @@ def balance(identity: str, title: str) -> dict[str, Any]:
         "id": identity,
         "kind": identity.partition("/")[0],
         "title": title,
-        "institution": "thr",
+        "institution": {"name": "thr", "title": "Rhine Technical University"},
         "period": "2026-11",
         "period_ends_at": "2026-11-30T23:00:00Z",
         "granted_ticks": 5184000,

@@ -23,7 +23,7 @@ class _Balance:
     """``institution``, ``project`` or ``course``."""
     title: str
     institution: str
-    """The name of the institution that pays in the end."""
+    """The title of the institution that pays in the end."""
     period: str
     """``2026-11``, a term's name, or ``outside`` where there is no period now."""
     period_ends_at: datetime
@@ -65,7 +65,13 @@ class Payer(_Balance):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Payer:
         """From the service's answer."""
-        return cls(**_known(value, cls) | {"period_ends_at": _moment(value["period_ends_at"])})
+        return cls(
+            **_known(value, cls)
+            | {
+                "institution": value["institution"]["title"],
+                "period_ends_at": _moment(value["period_ends_at"]),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ class Budget(_Balance):
         return cls(
             **_known(value, cls)
             | {
+                "institution": value["institution"]["title"],
                 "period_ends_at": _moment(value["period_ends_at"]),
                 "lasts": None if seconds is None else timedelta(seconds=seconds),
                 "grace_ends_at": None if grace is None else _moment(grace),

@@ -67,19 +67,9 @@ export function otherPayers(overview: IOverview): IPayer[] {
 /** Whose a budget is. */
 export function ownerText(
   budget: Pick<IBudget, 'kind' | 'institution'>,
-  overview: IOverview,
   trans: TranslationBundle
 ): string {
-  const titles = [
-    ...overview.payers
-      .filter(payer => payer.kind === 'institution')
-      .map(payer => ({ name: payer.institution, title: payer.title })),
-    overview.person.institution,
-    ...overview.datasets.map(dataset => dataset.institution)
-  ];
-  const { institution } = budget;
-  const title =
-    titles.find(one => one.name === institution)?.title ?? institution;
+  const { title } = budget.institution;
   switch (budget.kind) {
     case 'institution':
       return trans.__('Budget of the institution');

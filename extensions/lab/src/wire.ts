@@ -82,8 +82,8 @@ interface IBalance {
   id: string;
   kind: BudgetKind;
   title: string;
-  /** The name of the institution that pays in the end. */
-  institution: string;
+  /** The institution that pays in the end. */
+  institution: ITitled;
   /** `2026-11`, a term's name, or `outside` where there is no period now. */
   period: string;
   period_ends_at: string;

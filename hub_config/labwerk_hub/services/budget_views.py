@@ -9,7 +9,8 @@ from labwerk_hub.domain.budgets import Balance, Purse
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.metering import from_ms, ticks_between, to_ms
-from labwerk_hub.services.views import Moment, View
+from labwerk_hub.domain.catalogue import Catalogue
+from labwerk_hub.services.views import Moment, Named, View
 
 #: Seconds that what is left still pays for when the last warning comes.
 _LAST_WARNING_SECONDS = 5 * 60
@@ -33,7 +34,7 @@ class PayerView(View):
     id: str
     kind: str
     title: str
-    institution: str
+    institution: Named
     period: str
     period_ends_at: Moment
     granted_ticks: int
@@ -56,7 +57,7 @@ class BudgetView(View):
     id: str
     kind: str
     title: str
-    institution: str
+    institution: Named
     period: str
     period_ends_at: Moment
     granted_ticks: int
@@ -72,14 +73,14 @@ class BudgetView(View):
     grace_ends_at: Moment | None
 
 
-def payer_view(purse: Purse, chosen: str, language: str) -> PayerView:
+def payer_view(purse: Purse, chosen: str, catalogue: Catalogue, language: str) -> PayerView:
     """A budget that may pay; ``chosen`` is the id of the one that does."""
     balance = purse.balance
     return PayerView(
         id=balance.budget.id,
         kind=balance.budget.kind.value,
         title=balance.budget.title.in_language(language),
-        institution=balance.budget.institution,
+        institution=_paid_by(balance, catalogue, language),
         period=balance.period.name,
         period_ends_at=from_ms(balance.period.end_ms),
         granted_ticks=balance.granted,
@@ -92,7 +93,12 @@ def payer_view(purse: Purse, chosen: str, language: str) -> PayerView:
 
 
 def budget_view(
-    purse: Purse, lease: Lease | None, grace_ms: int | None, now: datetime, language: str
+    purse: Purse,
+    lease: Lease | None,
+    grace_ms: int | None,
+    now: datetime,
+    catalogue: Catalogue,
+    language: str,
 ) -> BudgetView:
     """The budget that pays for ``lease``, or would pay for the next session."""
     balance = purse.balance
@@ -110,7 +116,7 @@ def budget_view(
         id=balance.budget.id,
         kind=balance.budget.kind.value,
         title=balance.budget.title.in_language(language),
-        institution=balance.budget.institution,
+        institution=_paid_by(balance, catalogue, language),
         period=balance.period.name,
         period_ends_at=from_ms(balance.period.end_ms),
         granted_ticks=balance.granted,
@@ -124,6 +130,16 @@ def budget_view(
         warning=_warning(balance, balance.left + held, lasts, used_up=grace),
         grace_ends_at=from_ms(grace_ms) if grace and grace_ms is not None else None,
     )
+
+
+def _paid_by(balance: Balance, catalogue: Catalogue, language: str) -> Named:
+    """Who pays in the end; by its name once it has left the settings."""
+    name = balance.budget.institution
+    try:
+        title = catalogue.institution(name).title.in_language(language)
+    except KeyError:
+        title = name
+    return Named(name=name, title=title)
 
 
 def _warning(

@@ -136,7 +136,7 @@ def _own_budget(
     # What was used without budget counts against a share, too: see Balance.
     used = by_day(sums, with_over=not is_shared)
     return OwnBudget(
-        payer=payer_view(purse, chosen, language),
+        payer=payer_view(purse, chosen, workbench.catalogue, language),
         is_shared=is_shared,
         burn_down=burn_down_view(workbench, purse.balance.granted, used, period),
     )

@@ -44,7 +44,7 @@ export function BudgetSection(props: IProps): React.ReactElement {
         )}
       </p>
       <p className="lw-Quiet">
-        {ownerText(budget, overview, trans)}
+        {ownerText(budget, trans)}
         <br />
         {periodText(budget, format, trans)}
       </p>

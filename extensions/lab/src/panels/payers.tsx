@@ -72,7 +72,7 @@ class PayerChoice extends ReactWidget implements Dialog.IBodyWidget<string> {
               {this._left(payer, format)}
               <br />
               <span className="lw-Quiet">
-                {ownerText(payer, this._overview, this._trans)}
+                {ownerText(payer, this._trans)}
                 {' · '}
                 {periodText(payer, format, this._trans)}
               </span>
