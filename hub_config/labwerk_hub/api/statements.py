@@ -90,5 +90,6 @@ def _make(
     require_statements(reader, institution)
     made = statement.make(workbench, institution, month)
     names = statement.names_for(workbench, made, language_of(workbench, reader, language))
-    name = f"{institution}-{month}.{form.suffix}"
-    return file(render(made, form, names), form.media_type, name)
+    content = render(made, form, names)
+    statement.handed_out(workbench, made, reader.pseudonym)
+    return file(content, form.media_type, f"{institution}-{month}.{form.suffix}")

@@ -26,7 +26,7 @@ from labwerk_hub.services import (
     statement,
     use_tables,
 )
-from labwerk_hub.services.budget_rights import NotAllowedError, is_operator
+from labwerk_hub.services.budget_rights import is_operator, require_statements
 from labwerk_hub.services.use_views import BudgetPage, OperatorPage
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import N_
@@ -181,10 +181,7 @@ class StatementHandler(DataHandler):
         workbench, spoken, wanted = self.pages.workbench, language.current(), Format(form)
 
         def made() -> bytes:
-            if not (is_operator(viewer) or administers(viewer, institution)):
-                raise NotAllowedError(
-                    Message("Statements are for the institution's administrators alone.")
-                )
+            require_statements(viewer, institution)
             found = statement.make(workbench, institution, month)
             content = render(found, wanted, statement.names_for(workbench, found, spoken))
             statement.handed_out(workbench, found, viewer.pseudonym)

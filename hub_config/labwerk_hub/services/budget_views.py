@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from labwerk_hub.domain.budgets import Balance, Purse
+from labwerk_hub.domain.catalogue import Catalogue
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.metering import from_ms, ticks_between, to_ms
-from labwerk_hub.domain.catalogue import Catalogue
 from labwerk_hub.services.views import Moment, Named, View
 
 #: Seconds that what is left still pays for when the last warning comes.

@@ -44,7 +44,7 @@ class MailPolicy:
 class StatementPolicy:
     """Who hands statements out, and what the site is called in usage records."""
 
-    issuer: Localized = Localized.same("Labwerk")
+    issuer: Localized = field(default_factory=lambda: Localized.same("Labwerk"))
     site: str = "LABWERK"
 
 
@@ -65,7 +65,7 @@ class Policy:
     #: somebody waits.
     budget_grace_seconds: int = 600
     mail: MailPolicy = MailPolicy()
-    quotas: Quotas = Quotas()
+    quotas: Quotas = field(default_factory=Quotas)
     retention: Retention = field(default_factory=Retention)
     statements: StatementPolicy = StatementPolicy()
 
