@@ -146,6 +146,12 @@ def day(when: date, language: str) -> str:
     return format_date(when, "medium", locale=_locale(language))
 
 
+def short_day(when: date, language: str) -> str:
+    """A day without its year, such as ``28 Nov``."""
+    moment = datetime(when.year, when.month, when.day)  # noqa: DTZ001 - a date
+    return format_skeleton("MMMd", moment, locale=_locale(language))
+
+
 def span(first: date, last: date, language: str) -> str:
     """From a day to another, both included, such as ``1–30 Nov 2026``."""
     return format_interval(first, last, "yMMMd", locale=_locale(language))
