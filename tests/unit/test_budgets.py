@@ -258,6 +258,26 @@ def test_somebody_elses_project_does_not_pay(bench: Bench) -> None:
     assert _refusal(bench, ben, "project/nothing").reason is Reason.UNKNOWN_PAYER
 
 
+def test_a_session_counts_for_each_budget_that_paid_a_part_of_it_once_a_day(bench: Bench) -> None:
+    anna = bench.person("Anna", "thr", "project-rotor")
+    _start(bench, anna, THR, "medium")
+    for payer in (ROTOR, THR):
+        bench.clock.step(minutes=30)
+        payers.switch(bench.workbench, anna, payer)
+    bench.clock.step(minutes=20)
+    _read(bench, anna)
+    bench.stop(anna)
+    with bench.workbench.database.reading() as tx:
+        known = tx.people.by_name(anna)
+        assert known is not None
+        sums = tx.usage.of_person(known.pseudonym, "2026-11-16", "2026-11-16")
+        assert {(one.budget, one.ms, one.sessions) for one in sums} == {
+            (THR, 50 * 60_000, 1),
+            (ROTOR, 30 * 60_000, 1),
+        }
+        assert list(tx.chains.wrong_usage_sums()) == []
+
+
 def test_another_budget_may_pay_from_now_on_while_a_session_runs(bench: Bench) -> None:
     anna = bench.person("Anna", "thr", "project-rotor")
     session = _start(bench, anna, THR)

@@ -59,8 +59,8 @@ class Charged:
     """What a charge is for: an interval of a session, by whom, of what, and who pays.
 
     ``day`` is the calendar's day of the interval in the site's time zone. ``first`` is
-    whether it is the session's first interval on that day, and ``first_of_month`` in that
-    month; they are counted, and not part of the posting.
+    whether it is the session's first interval on that day for which this budget pays, and
+    ``first_of_month`` in that month; they are counted, and not part of the posting.
     """
 
     session: str

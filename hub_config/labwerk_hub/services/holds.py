@@ -18,7 +18,6 @@ from labwerk_hub.domain.ledger import (
     move,
 )
 from labwerk_hub.domain.metering import Usage, to_ms
-from labwerk_hub.domain.periods import day_of
 from labwerk_hub.services.budgets import paying
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -76,8 +75,8 @@ def charge(workbench: Workbench, tx: Transaction, lease: Lease, usage: Usage) ->
     idle_ms = (
         idleness.idle_within(activity, usage.start_ms, usage.end_ms) if activity is not None else 0
     )
-    before = day_of(usage.start_ms - 1, workbench.policy.zone).isoformat()
     is_start = usage.start_ms == lease.started_ms
+    before = None if is_start else tx.ledger.last_day_of(lease.session, budget.id)
     of = Charged(
         session=lease.session,
         start_ms=usage.start_ms,
@@ -88,8 +87,8 @@ def charge(workbench: Workbench, tx: Transaction, lease: Lease, usage: Usage) ->
         budget=budget.id,
         person=person.pseudonym,
         day=usage.day,
-        first=is_start or before != usage.day,
-        first_of_month=is_start or before[:_MONTH] != usage.day[:_MONTH],
+        first=before != usage.day,
+        first_of_month=before is None or before[:_MONTH] != usage.day[:_MONTH],
     )
     tx.ledger.post(
         Posting(

@@ -252,6 +252,9 @@ class Ledger(Protocol):
     def has(self, key: str) -> bool:
         """Whether a posting of this key is booked."""
 
+    def last_day_of(self, session: str, budget: str) -> str | None:
+        """The day of the latest interval of a session that a budget paid for."""
+
     def head(self) -> Head:
         """The latest posting."""
 

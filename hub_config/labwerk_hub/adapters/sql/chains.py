@@ -66,30 +66,29 @@ class SqlChains:
     def wrong_usage_sums(self) -> Iterator[WrongSum]:
         """Sums of use that are not those of the charges.
 
-        Ticks are compared for each budget. Times and sessions are for all of a person's
-        budgets together: what cost nothing has no entries that would name one.
+        A session counts wherever it has a part: on each day, and for each budget that paid.
         """
         of = usage_sums.c
         # A server takes what is grouped by for the same only if it reads the same.
         month = func.substr(postings.c.day, literal_column("1"), literal_column("7"))
         for span, length in ((month, 7), (postings.c.day, 10)):
-            who = (span, postings.c.institution, postings.c.person, postings.c.flavour)
-            kept_who = (of.span, of.institution, of.person, of.flavour)
+            whose = postings.c
+            who = (span, whose.institution, whose.person, whose.flavour, whose.budget)
+            kept_who = (of.span, of.institution, of.person, of.flavour, of.budget)
             charged = postings.c.kind == PostingKind.CHARGE.value
             is_span = func.length(of.span) == length
             used = entries.c.account.like("used:%")
             ticks = (
                 select(
                     *who,
-                    entries.c.budget,
                     func.sum(case((used, entries.c.ticks), else_=0)),
                     func.sum(case((entries.c.account == OVER, -entries.c.ticks), else_=0)),
                 )
                 .join(entries, entries.c.posting == postings.c.id)
                 .where(charged)
-                .group_by(*who, entries.c.budget)
+                .group_by(*who)
             )
-            kept_ticks = select(*kept_who, of.budget, of.ticks, of.over_ticks).where(is_span)
+            kept_ticks = select(*kept_who, of.ticks, of.over_ticks).where(is_span)
             yield from self._different("usage_sums", ticks, kept_ticks, 5)
             times = (
                 select(
@@ -101,9 +100,8 @@ class SqlChains:
                 .where(charged)
                 .group_by(*who)
             )
-            sums = (func.sum(of.ms), func.sum(of.idle_ms), func.sum(of.sessions))
-            kept_times = select(*kept_who, *sums).where(is_span).group_by(*kept_who)
-            yield from self._different("usage_sums", times, kept_times, 4)
+            kept_times = select(*kept_who, of.ms, of.idle_ms, of.sessions).where(is_span)
+            yield from self._different("usage_sums", times, kept_times, 5)
 
     def _pieces(
         self, query: Select[*tuple[Any, ...]], number: ColumnElement[int]

@@ -29,6 +29,15 @@ _ACCOUNTS = select(balances.c.account, balances.c.ticks).where(
 )
 _NAMED_ACCOUNTS = _ACCOUNTS.where(balances.c.account.in_(bindparam("names", expanding=True)))
 _HEAD = select(postings.c.id, postings.c.hash).order_by(postings.c.id.desc()).limit(1)
+_LAST_DAY = (
+    select(postings.c.day)
+    .where(
+        (postings.c.session == bindparam("of_session"))
+        & (postings.c.budget == bindparam("of_budget"))
+    )
+    .order_by(postings.c.id.desc())
+    .limit(1)
+)
 _DROP_EMPTY = delete(balances).where(
     (balances.c.account == bindparam("of_account")) & (balances.c.ticks == 0)
 )
@@ -93,6 +102,11 @@ class SqlLedger:
         """Whether a posting of this key is booked."""
         query = select(postings.c.id).where(postings.c.key == key)
         return self._connection.execute(query).first() is not None
+
+    def last_day_of(self, session: str, budget: str) -> str | None:
+        """The day of the latest interval of a session that a budget paid for."""
+        values = {"of_session": session, "of_budget": budget}
+        return self._connection.scalar(_LAST_DAY, values)
 
     def head(self) -> Head:
         """The latest posting's number and hash."""
