@@ -21,6 +21,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,15 +125,15 @@ class Crashes:
             crash_people.Life(person, self.books, random.Random(self._random.random()), over)
             for person in people
         ]
-        threads = [threading.Thread(target=life.live, daemon=True) for life in lives]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join(timeout=60)
+        with ThreadPoolExecutor(len(lives)) as pool:
+            living = [pool.submit(life.live) for life in lives]
+            try:
+                yield
+            finally:
+                over.set()
+            for life, future in zip(lives, living, strict=True):
+                if error := future.exception(timeout=180):
+                    self._violated(f"{life.person.name} gave up: {error!r}")
             self.found.extended = sum(life.extended for life in lives)
             self.found.switched = sum(life.switched for life in lives)
 
