@@ -92,9 +92,15 @@ def day(when: date) -> str:
 
 
 def month(period: str) -> str:
-    """A budget period such as ``2026-11`` as its month's name and year; a term by its name."""
-    from babel.dates import format_date
+    """A budget period such as ``2026-11`` as its month's name and year.
 
+    One between fixed dates, such as ``2026-10-12..2027-02-05``, by them; a term by its name.
+    """
+    from babel.dates import format_date, format_interval
+
+    if dates := re.fullmatch(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", period):
+        first, last = (date.fromisoformat(day) for day in dates.groups())
+        return format_interval(first, last, "yMMMd", locale=language())
     if not re.fullmatch(r"\d{4}-\d{2}", period):
         return period
     return format_date(date.fromisoformat(f"{period}-01"), format="LLLL yyyy", locale=language())

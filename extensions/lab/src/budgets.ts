@@ -86,6 +86,9 @@ export function periodText(
   format: Formatter,
   trans: TranslationBundle
 ): string {
+  if (budget.period.includes('..')) {
+    return format.period(budget.period); // it says itself until when it goes
+  }
   return budget.period === OUTSIDE
     ? trans.__('no budget at this time')
     : trans.__(

@@ -100,8 +100,18 @@ export class Formatter {
     }).format(date);
   }
 
-  /** A budget period such as "2026-11" as its month's name and year; a term by its name. */
+  /**
+   * A budget period such as "2026-11" as its month's name and year, one between fixed dates
+   * such as "2026-10-12..2027-02-05" by them; a term by its name.
+   */
   period(period: string): string {
+    const dates = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/.exec(period);
+    if (dates) {
+      return new Intl.DateTimeFormat(this.locale, {
+        dateStyle: 'medium',
+        timeZone: 'UTC'
+      }).formatRange(new Date(dates[1]), new Date(dates[2]));
+    }
     return /^\d{4}-\d{2}$/.test(period)
       ? new Intl.DateTimeFormat(this.locale, {
           month: 'long',

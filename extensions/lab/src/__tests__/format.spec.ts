@@ -5,7 +5,7 @@ const budget = anOverview().budget;
 
 /** Text with the no-break spaces that Intl puts between numbers and units. */
 function plain(text: string): string {
-  return text.replace(/[\u00a0\u202f]/g, ' ');
+  return text.replace(/[\u00a0\u2009\u202f]/g, ' ');
 }
 
 describe('GPU-hours', () => {
@@ -64,6 +64,14 @@ describe('an instant', () => {
 describe('a budget period', () => {
   it('is a month of the page language', () => {
     expect(new Formatter('it-IT').period('2026-11')).toBe('novembre 2026');
+  });
+
+  it('is told by its dates where it goes from a day to another', () => {
+    const format = new Formatter('de-DE');
+    expect(plain(format.period('2026-10-12..2027-02-05'))).toBe(
+      '12.10.2026 – 05.02.2027'
+    );
+    expect(format.period('ws2026')).toBe('ws2026');
   });
 });
 
