@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labwerk_hub.domain.admission import Request
-from labwerk_hub.domain.allotments import Allotment
 from labwerk_hub.domain.board import Holding
-from labwerk_hub.domain.budgets import Figures
 from labwerk_hub.domain.expectation import Past
 from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
-from labwerk_hub.domain.ledger import Posting
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.quotas import DiskUse, Folder
 from labwerk_hub.domain.reservations import Reservation
-from labwerk_hub.domain.usage import UsageSum
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.services.audit_tables import Chains, Events, Head, Records
+from labwerk_hub.services.audit_tables import Chains, Events, Records
+from labwerk_hub.services.ledger_tables import Allotments, Ledger, UsageSums
 from labwerk_hub.services.request_tables import Mails, Requests
 from labwerk_hub.services.statement_tables import Statements
 
@@ -241,65 +238,6 @@ class Holdings(Protocol):
 
     def sessions(self, flavours: Collection[str]) -> Mapping[str, int]:
         """How many leases of each flavour are intended or live."""
-
-
-class Ledger(Protocol):
-    """The append-only ledger, and the balances that its entries add up to."""
-
-    def post(self, posting: Posting) -> None:
-        """Book it; a key is booked once, and no more is taken than is free or held."""
-
-    def has(self, key: str) -> bool:
-        """Whether a posting of this key is booked."""
-
-    def last_day_of(self, session: str, budget: str) -> str | None:
-        """The day of the latest interval of a session that a budget paid for."""
-
-    def head(self) -> Head:
-        """The latest posting."""
-
-    def accounts(
-        self, budget: str, period: str, names: Collection[str] | None = None
-    ) -> Mapping[str, int]:
-        """The balances of a budget's accounts in a period, or of those that are named."""
-
-    def figures(self, budget: str, period: str) -> Figures:
-        """What there is of a budget in a period."""
-
-    def held_for(self, session: str) -> Mapping[tuple[str, str], int]:
-        """What is held for a session, by budget and period."""
-
-    def periods_of(self, budget: str) -> list[str]:
-        """The periods in which anything was booked for a budget, in their names' order."""
-
-
-class UsageSums(Protocol):
-    """What was used, by day or by month; a span reads ``2026-11-28`` or ``2026-11``."""
-
-    def of_person(self, person: str, first: str, last: str) -> list[UsageSum]:
-        """What a person (a pseudonym) used, whoever paid, from one span to another."""
-
-    def of_institution(self, institution: str, first: str, last: str) -> list[UsageSum]:
-        """What an institution paid for from one span to another."""
-
-    def of_budget(self, budget: str, first: str, last: str) -> list[UsageSum]:
-        """What a budget paid for from one span to another."""
-
-    def all(self, first: str, last: str) -> list[UsageSum]:
-        """What everybody used from one span to another."""
-
-
-class Allotments(Protocol):
-    """Decisions about budgets; append-only."""
-
-    def add(self, allotment: Allotment) -> None:
-        """Keep a decision."""
-
-    def of_budget(self, budget: str) -> list[Allotment]:
-        """All decisions about a budget and its shares, in the order they were made."""
-
-    def about(self, budget: str, person: str | None) -> list[Allotment]:
-        """Those about the budget itself, or about one person's share of it."""
 
 
 class StorageUses(Protocol):
