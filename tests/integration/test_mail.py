@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from labwerk_hub.domain.people import Person, Role
-from labwerk_hub.services import budget_requests
+from labwerk_hub.services import budget_requests, request_decisions
 from support.environment import REPOSITORY
 from support.mailing import MailServer, free_port, mail_server, somebody
 from support.small_install import POOL, SmallInstall, install
@@ -95,8 +95,10 @@ def test_a_request_reaches_whoever_decides_and_a_decision_whoever_asked(
         assert asked.recipients == ("mira@thr.example",)
         assert asked.text.startswith("Buongiorno Mira Conti,")
         assert "Anna Müller" in asked.text
-        assert f"{site.settings.network.public_url}/hub/labwerk/budget/institution/thr" in asked.text
-        budget_requests.decline(site.workbench, None, request, "Später")
+        assert (
+            f"{site.settings.network.public_url}/hub/labwerk/budget/institution/thr" in asked.text
+        )
+        request_decisions.decline(site.workbench, None, request, "Später")
         _, decided = server.wait_for(2)
         assert decided.recipients == ("anna@thr.example",)
         assert "> Später" in decided.text.splitlines()

@@ -15,7 +15,7 @@ from labwerk_hub.domain.ledger import FREE, TICKS_PER_GPU_HOUR, Posting, Posting
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.requests import RequestState
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import budget_news, budget_requests
+from labwerk_hub.services import budget_news, budget_requests, request_decisions
 from labwerk_hub.services.budget_requests import (
     BudgetRequestError,
     NotTheirsToDecideError,
@@ -135,7 +135,7 @@ def test_a_grant_is_on_top_of_the_share_counts_at_once_and_tells_the_person(site
     assert site.balance(site.anna).left == 20 * HOUR
     request = budget_requests.ask(work, site.anna, ROTOR, 5 * HOUR)
     site.mails()
-    granted = budget_requests.grant(work, site.lea, request.id, 8 * HOUR, "Good luck")
+    granted = request_decisions.grant(work, site.lea, request.id, 8 * HOUR, "Good luck")
     assert granted.state is RequestState.GRANTED
     assert site.balance(site.anna).left == 28 * HOUR
     assert site.balance(site.lea).left == 20 * HOUR
@@ -153,7 +153,7 @@ def test_a_grant_is_on_top_of_the_share_counts_at_once_and_tells_the_person(site
 def test_a_grant_holds_for_its_period_alone(site: Site) -> None:
     work = site.bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR)
-    budget_requests.grant(work, site.lea, request.id, 8 * HOUR)
+    request_decisions.grant(work, site.lea, request.id, 8 * HOUR)
     site.bench.clock.step(days=30)
     assert site.balance(site.anna).granted == 20 * HOUR
 
@@ -162,7 +162,7 @@ def test_two_grants_add_up(site: Site) -> None:
     work = site.bench.workbench
     for _ in range(2):
         request = budget_requests.ask(work, site.anna, ROTOR)
-        budget_requests.grant(work, site.lea, request.id, 8 * HOUR)
+        request_decisions.grant(work, site.lea, request.id, 8 * HOUR)
     assert site.balance(site.anna).granted == 36 * HOUR
 
 
@@ -170,13 +170,13 @@ def test_a_declined_request_says_why_and_changes_nothing(site: Site) -> None:
     work = site.bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR)
     site.mails()
-    budget_requests.decline(work, site.lea, request.id, "Nächsten Monat wieder")
+    request_decisions.decline(work, site.lea, request.id, "Nächsten Monat wieder")
     text = site.mails()["anna@thr.example"]
     assert "abgelehnt" in text
     assert "> Nächsten Monat wieder" in text
     assert site.balance(site.anna).granted == 20 * HOUR
     with pytest.raises(BudgetRequestError, match="closed already"):
-        budget_requests.grant(work, site.lea, request.id, HOUR)
+        request_decisions.grant(work, site.lea, request.id, HOUR)
 
 
 def test_a_request_can_be_withdrawn_by_whoever_made_it_alone(site: Site) -> None:
@@ -195,7 +195,7 @@ def test_a_request_lapses_with_its_period(site: Site) -> None:
     site.bench.clock.now = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)  # midnight in Berlin
     assert budget_requests.open_for(work, site.lea) == ()
     with pytest.raises(BudgetRequestError, match="is over"):
-        budget_requests.grant(work, site.lea, request.id, HOUR)
+        request_decisions.grant(work, site.lea, request.id, HOUR)
     assert budget_requests.lapse(work) == 1
     assert budget_requests.lapse(work) == 0
     assert site.state(request.id) is RequestState.LAPSED
@@ -231,8 +231,8 @@ def test_a_lead_asks_the_institution_for_the_whole_project(site: Site) -> None:
     assert "https://labwerk.example/hub/labwerk/budget/institution/thr" in mails["mira@thr.example"]
     assert budget_requests.open_for(work, site.lea) == ()
     with pytest.raises(NotTheirsToDecideError):
-        budget_requests.grant(work, site.lea, request.id, 50 * HOUR)
-    budget_requests.grant(work, site.mira, request.id, 50 * HOUR)
+        request_decisions.grant(work, site.lea, request.id, 50 * HOUR)
+    request_decisions.grant(work, site.mira, request.id, 50 * HOUR)
     assert site.balance(site.anna).budget_left == 150 * HOUR
     assert site.balance(site.anna).granted == 20 * HOUR
 
@@ -247,7 +247,7 @@ def test_an_institution_cannot_give_more_than_it_has(site: Site) -> None:
     request = budget_requests.ask(work, site.lea, ROTOR, whole=True)
     open_now(work)
     with pytest.raises(BudgetRequestError, match=r"only 300\.00 GPU-hours|only 300 GPU-hours"):
-        budget_requests.grant(work, site.mira, request.id, 500 * HOUR)
+        request_decisions.grant(work, site.mira, request.id, 500 * HOUR)
     assert site.state(request.id) is RequestState.OPEN
     assert site.balance(site.anna).budget_left == 100 * HOUR
 
@@ -256,8 +256,8 @@ def test_a_share_cannot_be_more_than_the_budget_has(site: Site) -> None:
     work = site.bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR)
     with pytest.raises(BudgetRequestError, match="a share of it cannot be more"):
-        budget_requests.grant(work, site.lea, request.id, 81 * HOUR)
-    budget_requests.grant(work, site.lea, request.id, 80 * HOUR)
+        request_decisions.grant(work, site.lea, request.id, 81 * HOUR)
+    request_decisions.grant(work, site.lea, request.id, 80 * HOUR)
     assert site.balance(site.anna).granted == 100 * HOUR
 
 
@@ -268,8 +268,8 @@ def test_where_there_are_no_shares_a_lead_is_sent_to_the_institution(site: Site)
     work = site.bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR)
     with pytest.raises(BudgetRequestError, match="Ask your institution"):
-        budget_requests.grant(work, site.lea, request.id, HOUR)
-    budget_requests.grant(work, site.mira, request.id, HOUR)
+        request_decisions.grant(work, site.lea, request.id, HOUR)
+    request_decisions.grant(work, site.mira, request.id, HOUR)
     assert site.balance(site.anna).budget_left == 101 * HOUR
 
 
@@ -278,11 +278,11 @@ def test_a_stranger_does_not_learn_that_a_request_exists(site: Site) -> None:
     request = budget_requests.ask(work, site.anna, ROTOR)
     stranger = somebody(work, "Luca Bianchi")
     with pytest.raises(UnknownRequestError):
-        budget_requests.grant(work, stranger, request.id, HOUR)
+        request_decisions.grant(work, stranger, request.id, HOUR)
     with pytest.raises(UnknownRequestError):
-        budget_requests.decline(work, site.lea, "br-nothing")
+        request_decisions.decline(work, site.lea, "br-nothing")
     with pytest.raises(NotTheirsToDecideError):
-        budget_requests.grant(work, site.anna, request.id, HOUR)
+        request_decisions.grant(work, site.anna, request.id, HOUR)
 
 
 def test_a_lead_does_not_grant_to_themselves(site: Site) -> None:
@@ -291,7 +291,7 @@ def test_a_lead_does_not_grant_to_themselves(site: Site) -> None:
     assert set(site.mails()) == {"mira@thr.example"}, "nobody else leads: the administrators decide"
     assert budget_requests.open_for(work, site.lea) == ()
     with pytest.raises(NotTheirsToDecideError):
-        budget_requests.grant(work, site.lea, request.id, HOUR)
+        request_decisions.grant(work, site.lea, request.id, HOUR)
 
 
 def test_what_nobody_near_can_be_told_goes_to_those_further_off(site: Site) -> None:
@@ -309,14 +309,14 @@ def test_the_machines_root_decides_everything_and_stays_unnamed(site: Site) -> N
     request = budget_requests.ask(work, site.anna, ROTOR)
     assert len(budget_requests.open_for(work, None)) == 1
     site.mails()
-    budget_requests.grant(work, None, request.id, HOUR)
+    request_decisions.grant(work, None, request.id, HOUR)
     assert "Ihnen wurden" in site.mails()["anna@thr.example"]
 
 
 def test_requests_and_decisions_stand_in_the_audit_chain_without_names(site: Site) -> None:
     work = site.bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR, HOUR)
-    budget_requests.grant(work, site.lea, request.id, HOUR)
+    request_decisions.grant(work, site.lea, request.id, HOUR)
     with work.database.reading() as tx:
         found = tx.events.find(kinds=(EventKind.REQUEST, EventKind.DECISION))
     decision, asked = (recorded.event for recorded in found)

@@ -19,6 +19,7 @@ from labwerk_hub.services import (
     leavers,
     operator_page,
     people,
+    request_decisions,
     sessions,
     use_pages,
     use_tables,
@@ -219,7 +220,7 @@ def test_a_lead_sees_open_requests_and_who_decided_what(site: UseSite) -> None:
     request = budget_requests.ask(work, site.anna, ROTOR, 5 * HOUR, "A deadline")
     (shown,) = page(site, site.lea, ROTOR).requests
     assert (shown.id, shown.display_name, shown.may_decide) == (request.id, "Anna Müller", True)
-    budget_requests.grant(work, site.lea, request.id, 5 * HOUR)
+    request_decisions.grant(work, site.lea, request.id, 5 * HOUR)
     after = page(site, site.lea, ROTOR)
     assert after.requests == ()
     assert member(after, site.anna).share_ticks == 15 * HOUR

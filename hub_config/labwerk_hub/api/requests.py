@@ -13,7 +13,7 @@ from labwerk_hub.api.auth import BudgetsReader, BudgetsWriter, SessionWriter
 from labwerk_hub.api.bodies import Body, GpuHours, Words, ticks_of
 from labwerk_hub.api.problems import PROBLEMS
 from labwerk_hub.domain.people import Person
-from labwerk_hub.services import budget_requests, request_pages
+from labwerk_hub.services import budget_requests, request_decisions, request_pages
 from labwerk_hub.services.use_views import AskedView, RequestView
 from labwerk_hub.services.views import View
 from labwerk_hub.services.workbench import Workbench
@@ -97,7 +97,7 @@ def router(prefix: str) -> APIRouter:
         """Grant so much more, in the request's period; its person is told by mail."""
         workbench, ticks = request.app.state.workbench, ticks_of(granted.gpu_hours)
         await run_in_threadpool(
-            budget_requests.grant, workbench, writer, identifier, ticks, granted.words
+            request_decisions.grant, workbench, writer, identifier, ticks, granted.words
         )
         return await run_in_threadpool(request_pages.find, workbench, writer, identifier, lang)
 
@@ -112,7 +112,7 @@ def router(prefix: str) -> APIRouter:
         """Decline it; its person is told by mail."""
         workbench = request.app.state.workbench
         await run_in_threadpool(
-            budget_requests.decline, workbench, writer, identifier, answer.words
+            request_decisions.decline, workbench, writer, identifier, answer.words
         )
         return await run_in_threadpool(request_pages.find, workbench, writer, identifier, lang)
 

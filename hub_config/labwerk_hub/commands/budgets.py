@@ -160,10 +160,10 @@ def requests(file: Path | None, as_json: bool) -> None:
 def grant(identifier: str, file: Path | None, ticks: int, because: str) -> None:
     """Grant so much more, in the request's period; the person is told."""
     from labwerk_hub.commands import budget_texts
-    from labwerk_hub.services import budget_requests, request_pages
+    from labwerk_hub.services import request_decisions, request_pages
 
     workbench = _workbench(file, "budgets grant")
-    budget_requests.grant(workbench, None, identifier, ticks, because)
+    request_decisions.grant(workbench, None, identifier, ticks, because)
     view = request_pages.find(workbench, None, identifier, "en")
     click.echo(budget_texts.request(view, workbench.policy.zone))
 
@@ -175,10 +175,10 @@ def grant(identifier: str, file: Path | None, ticks: int, because: str) -> None:
 def decline(identifier: str, file: Path | None, because: str) -> None:
     """Decline a request; the person is told why."""
     from labwerk_hub.commands import budget_texts
-    from labwerk_hub.services import budget_requests, request_pages
+    from labwerk_hub.services import request_decisions, request_pages
 
     workbench = _workbench(file, "budgets decline")
-    budget_requests.decline(workbench, None, identifier, because)
+    request_decisions.decline(workbench, None, identifier, because)
     view = request_pages.find(workbench, None, identifier, "en")
     click.echo(budget_texts.request(view, workbench.policy.zone))
 

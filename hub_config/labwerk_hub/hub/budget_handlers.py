@@ -20,8 +20,8 @@ from labwerk_hub.hub.pictures import burn_down_picture, gpu_hours, month_days, u
 from labwerk_hub.services import (
     budget_decisions,
     budget_pages,
-    budget_requests,
     operator_page,
+    request_decisions,
     request_pages,
     statement,
     use_tables,
@@ -285,9 +285,9 @@ def answer(workbench: Workbench, viewer: Person, typed: Typed) -> Callable[[], o
     """Grant or decline a request."""
     spoken = language.current()
     if typed.action == "grant":
-        return lambda: budget_requests.grant(
+        return lambda: request_decisions.grant(
             workbench, viewer, typed.about, ticks_of(typed.amount, spoken), typed.words
         )
     if typed.action == "decline":
-        return lambda: budget_requests.decline(workbench, viewer, typed.about, typed.words)
+        return lambda: request_decisions.decline(workbench, viewer, typed.about, typed.words)
     raise web.HTTPError(400, "action must be grant, decline, share, size or ask-whole")
