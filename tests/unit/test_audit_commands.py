@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -117,13 +118,28 @@ def test_a_home_is_given_out_without_what_only_points_elsewhere(
     home = here.settings.machine.state / "homes" / ANNA
     (home / "work").mkdir(parents=True)
     (home / "work" / "thesis.txt").write_text("…", encoding="utf-8")
+    (home / os.fsdecode(b"Gr\xfc\xdfe.txt")).write_text("as an old program wrote it")
     (home / "passwords").symlink_to("/etc/shadow")
+    (home / "machine").symlink_to("/etc", target_is_directory=True)
+    os.mkfifo(home / "pipe")
     target = tmp_path / "anna.zip"
     answer = here.run("people", "export", ANNA, "--with-home", "--to", str(target))
-    assert answer.text.endswith("links and the like, 1, are left out.\n")
+    assert answer.text.endswith("links and the like, 2, are left out.\n")
     with zipfile.ZipFile(target) as archive:
-        assert archive.namelist() == ["record.json", "home/work/thesis.txt"]
+        files = ["record.json", "home/Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e.txt"]
+        assert archive.namelist() == [*files, "home/work/thesis.txt"]
+        assert archive.read("home/work/thesis.txt").decode() == "…"
         assert json.loads(archive.read("record.json"))["files"]["home"] == str(home)
+
+
+def test_a_home_in_use_is_not_given_out(tmp_path: Path) -> None:
+    busy = install(tmp_path)
+    busy.hold(Slice("fixed", "1g.10gb", 0, 1))
+    target = tmp_path / "anna.zip"
+    answer = busy.run("people", "export", ANNA, "--with-home", "--to", str(target))
+    assert answer.code == 1
+    assert answer.text.startswith(f"{ANNA} has the session lw-000000000001; stop it first")
+    assert not target.exists()
 
 
 def test_nothing_is_erased_while_the_hub_cannot_be_asked(here: SmallInstall) -> None:

@@ -70,7 +70,7 @@ def export(name: str, file: Path | None, target: Path | None, with_home: bool) -
     """Give out all that is kept of a person, as JSON."""
     from labwerk_hub import bootstrap
     from labwerk_hub.machine import leavers as files
-    from labwerk_hub.services.leavers import export as give_out
+    from labwerk_hub.services import leavers
 
     if with_home and target is None:
         raise click.BadParameter("--with-home needs the name of a zip file.", param_hint="--to")
@@ -78,8 +78,10 @@ def export(name: str, file: Path | None, target: Path | None, with_home: bool) -
     workbench = bootstrap.workbench(installed.settings)
     if target is not None:
         files.refuse_existing(target)
+    if with_home:
+        leavers.without_session(workbench, name)
     where = files.files_of(installed.places, name, _projects(workbench, name))
-    record = give_out(workbench, name, where).model_dump_json(indent=1)
+    record = leavers.export(workbench, name, where).model_dump_json(indent=1)
     if target is None:
         click.echo(record)
         return
@@ -105,7 +107,7 @@ def erase(name: str, file: Path | None, yes: bool, keep_home: bool) -> None:
 
     installed = installation(file, "people erase")
     workbench, places = bootstrap.workbench(installed.settings), installed.places
-    person = leavers.check_erasable(workbench, name)
+    person = leavers.without_session(workbench, name)
     if not yes and not click.confirm(_question(person, keep_home)):
         raise MachineError("Nothing was erased.")
     _forget_in_hub(installed, name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.filesystems import Btrfs, file_system
@@ -42,7 +44,8 @@ def write_record(target: Path, record: str) -> None:
 def write_archive(target: Path, record: str, home: Path) -> int:
     """Write a zip file with a record and all files of a home; how many files were left out.
 
-    Links are left out: they may lead to anybody's files. So is what vanishes meanwhile.
+    Links are left out: they may lead to anybody's files. So is what vanishes meanwhile. No
+    path is looked up twice, so that nothing can be put in a file's place in between.
     Raises MachineError.
     """
     left_out = 0
@@ -51,16 +54,15 @@ def write_archive(target: Path, record: str, home: Path) -> int:
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):
         archive.writestr(_RECORD, record)
-        for folder, _, names in os.walk(home):
+        for folder, _, names, within in os.fwalk(home):
             for name in sorted(names):
-                path = Path(folder) / name
-                if path.is_symlink() or not path.is_file():
+                opened = _opened(name, within)
+                if opened is None:
                     left_out += 1
                     continue
-                try:
-                    archive.write(path, Path(_HOME) / path.relative_to(home))
-                except FileNotFoundError:
-                    left_out += 1
+                with opened:
+                    path = Path(_HOME, os.path.relpath(folder, home), name)
+                    _add(archive, opened, os.fsencode(path).decode("utf-8", "replace"))
     return left_out
 
 
@@ -85,6 +87,28 @@ def rename_home(places: Places, person: str, erased: str) -> Path | None:
         return None
     home.rename(kept)
     return kept
+
+
+def _opened(name: str, within: int) -> BinaryIO | None:
+    """The file of a name in an open folder; None for a link, a pipe and the like."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        opened = os.open(name, flags, dir_fd=within)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(opened).st_mode):
+        return os.fdopen(opened, "rb")
+    os.close(opened)
+    return None
+
+
+def _add(archive: zipfile.ZipFile, opened: BinaryIO, name: str) -> None:
+    # Of the file that is open, whatever its name leads to by now.
+    there = f"/proc/self/fd/{opened.fileno()}"
+    info = zipfile.ZipInfo.from_file(there, name, strict_timestamps=False)
+    info.compress_type = archive.compression
+    with archive.open(info, "w") as entry:
+        shutil.copyfileobj(opened, entry)
 
 
 def _remove_snapshots(places: Places, person: str) -> None:

@@ -24,7 +24,7 @@ SCHEMA = "labwerk-person/1"
 
 
 class LeaverError(LabwerkError):
-    """A person who cannot be erased now."""
+    """A person who cannot be erased now, or whose home cannot be given out."""
 
     code = "leaver"
 
@@ -118,13 +118,13 @@ def export(workbench: Workbench, name: str, files: FilesKept) -> PersonExport:
     )
 
 
-def check_erasable(workbench: Workbench, name: str) -> Person:
-    """The person, if :func:`erase` would not refuse them now.
+def without_session(workbench: Workbench, name: str) -> Person:
+    """The person, if nothing of theirs runs: then nobody changes their home, or is in it.
 
     Raises UnknownPersonError, LeaverError while a session of theirs runs.
     """
     with workbench.database.reading() as tx:
-        return _erasable(tx, name)
+        return _without_session(tx, name)
 
 
 def erased_name(person: Person) -> str:
@@ -140,7 +140,7 @@ def erase(workbench: Workbench, name: str) -> Erased:
     a session of theirs runs.
     """
     with workbench.database.writing() as tx:
-        now_ms, person = to_ms(workbench.clock()), _erasable(tx, name)
+        now_ms, person = to_ms(workbench.clock()), _without_session(tx, name)
         if (ticket := tx.tickets.open_of(name)) is not None:
             tx.tickets.set_ended(ticket.id, TicketState.LEFT, now_ms)
         tx.requests.forget(name, now_ms)
@@ -154,7 +154,7 @@ def erase(workbench: Workbench, name: str) -> Erased:
     return Erased(name=erased, pseudonym=person.pseudonym, sessions=sessions, events=events)
 
 
-def _erasable(tx: Transaction, name: str) -> Person:
+def _without_session(tx: Transaction, name: str) -> Person:
     person = _known(tx, name)
     if running := tx.leases.unended_of(name):
         raise LeaverError(
