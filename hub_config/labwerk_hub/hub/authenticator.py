@@ -60,6 +60,9 @@ _INCOMPLETE_CLAIMS = Message(
 _PROVIDER_SILENT = Message(
     "The sign-in provider does not answer. Please try again in a minute, or tell an operator."
 )
+_NOT_RECORDED = Message(
+    "Your sign-in cannot be recorded just now. Please try again in a minute, or tell an operator."
+)
 
 
 @dataclass(frozen=True)
@@ -177,18 +180,22 @@ class LabwerkAuthenticator(GenericOAuthenticator):
         """The auth model of who comes back from the provider.
 
         Raises :class:`SignInError` if the provider refuses the code (used before, say),
-        does not answer, or names somebody whom Labwerk does not let in.
+        does not answer, or names somebody whom Labwerk does not let in, and if who comes
+        cannot be written down.
         """
         workbench = self.sign_in.workbench
         try:
             model: dict[str, Any] = await super().authenticate(handler, data, **kwargs)
+            await asyncio.to_thread(audit.signed_in, workbench, model["name"])
         except (HTTPClientError, OSError) as error:
             raise self._failed(error) from error
         except SignInError as error:
             if isinstance(error.__cause__, LabwerkError):
                 await self._refused(error.__cause__)
             raise
-        await asyncio.to_thread(audit.signed_in, workbench, model["name"])
+        except DatabaseError as error:
+            self.log.error("A sign-in is not on record: %s", error)
+            raise self._error(503, _NOT_RECORDED) from error
         return model
 
     async def _refused(self, why: LabwerkError) -> None:
