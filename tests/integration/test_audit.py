@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
@@ -37,6 +39,15 @@ def open_lab_of(visitor: Person, owner: Person) -> httpx.Response:
     assert page.url.path == "/hub/api/oauth2/authorize", f"{page.url}: {pages.text(page)}"
     (form,) = [form for form in pages.forms(page) if form.method == "post"]
     return pages.submit(visitor.http, form)
+
+
+@contextmanager
+def busy_database(labwerk: Install) -> Iterator[None]:
+    """Somebody writes to the database, for longer than the service waits."""
+    with closing(sqlite3.connect(labwerk.state / "labwerk.sqlite")) as there:
+        there.execute("BEGIN IMMEDIATE")
+        yield
+        there.rollback()
 
 
 def test_an_operator_who_opens_a_server_is_on_record_once(
@@ -74,6 +85,51 @@ def test_a_token_that_opens_a_server_is_on_record_once(signed_in: SignIn, labwer
         answer = httpx.get(f"{labwerk.url}/user/{anna.name}/api/contents", headers=token)
         assert answer.status_code == 200
     assert since(labwerk, before, "entering") == [("Olga Brandt", "Anna Müller")]
+
+
+def test_a_token_made_to_act_as_somebody_else_is_on_record(
+    signed_in: SignIn, labwerk: Install
+) -> None:
+    anna, olga = signed_in("anna"), signed_in("olga")
+    before = known(labwerk)
+    theirs = olga.http.post(
+        f"/hub/api/users/{anna.name}/tokens", json={}, headers=olga.hub_headers()
+    )
+    assert theirs.status_code == 201
+    assert since(labwerk, before, "entering") == [("Olga Brandt", "Anna Müller")]
+    (made,) = [e for e in events(labwerk, "--kind", "entering") if e["id"] > before]
+    assert made["what"] == "A token was made with which to act in this person's name."
+
+    own = anna.http.post(f"/hub/api/users/{anna.name}/tokens", json={}, headers=anna.hub_headers())
+    assert own.status_code == 201
+    refused = anna.http.post(
+        f"/hub/api/users/{olga.name}/tokens", json={}, headers=anna.hub_headers()
+    )
+    assert refused.status_code == 403
+    assert len(since(labwerk, before, "entering")) == 1
+
+
+def test_a_token_that_cannot_be_put_on_record_is_not_made(
+    signed_in: SignIn, labwerk: Install
+) -> None:
+    anna, olga = signed_in("anna"), signed_in("olga")
+    where = f"/hub/api/users/{anna.name}/tokens"
+    had = olga.http.get(where, headers=olga.hub_headers()).json()["api_tokens"]
+    with busy_database(labwerk):
+        answer = olga.http.post(where, json={}, headers=olga.hub_headers(), timeout=60)
+    assert answer.status_code == 503
+    assert "cannot be recorded" in answer.json()["message"]
+    assert olga.http.get(where, headers=olga.hub_headers()).json()["api_tokens"] == had
+
+
+def test_a_sign_in_that_cannot_be_put_on_record_ends_on_a_page_that_says_so(
+    signed_in: SignIn, labwerk: Install
+) -> None:
+    signed_in("anna")
+    with labwerk.person("anna") as again, busy_database(labwerk):
+        page = again.sign_in()
+    assert page.status_code == 503
+    assert "cannot be recorded just now" in pages.text(page)
 
 
 def test_who_starts_and_stops_somebody_elses_server_is_named(
@@ -122,12 +178,16 @@ def test_who_is_erased_is_known_to_nobody_and_comes_back_as_somebody_new(
     leaver.stop()
     home = labwerk.state / "homes" / name
     assert home.is_dir()
+    copy = labwerk.state / "homes.before" / name  # as `storage convert` leaves one
+    (copy / "work").mkdir(parents=True)
     given = json.loads(labwerk.run("people", "export", name))
     assert given["files"]["home"] == str(home)
 
     said = labwerk.run("people", "erase", name, "--yes")
     assert f"{name} is erased; " in said
     assert not home.exists()
+    assert not copy.exists()
+    assert f"{copy}, is removed" in said
     assert name not in labwerk.run("people", "list")
     assert olga.http.get(f"/hub/api/users/{name}", headers=olga.hub_headers()).status_code == 404
     assert "are as they were written" in labwerk.run("audit", "verify")

@@ -2,10 +2,12 @@
 
 They take the places of JupyterHub's own: the authenticator's handlers come first.
 
-Every way into a single-user server begins at the hub. A browser is sent to
+Into a single-user server one comes by the hub. A browser is sent to
 ``/api/oauth2/authorize``, which gives the server a code for whoever is signed in; a token is
 shown to ``/api/user`` by the server that it is used at. (JupyterHub 6.1, ``services/auth.py``:
-``HubOAuth`` and ``HubAuth.user_for_token``.)
+``HubOAuth`` and ``HubAuth.user_for_token``.) A token that is made for somebody else at
+``/api/users/NAME/tokens`` enters as that person, which no server can tell: the making is on
+record. What other programs and root do on the machine itself is not seen here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from jupyterhub import orm
 from jupyterhub.apihandlers.auth import OAuthAuthorizeHandler
-from jupyterhub.apihandlers.users import SelfAPIHandler, UserAPIHandler, UserServerAPIHandler
+from jupyterhub.apihandlers.users import (
+    SelfAPIHandler,
+    UserAPIHandler,
+    UserServerAPIHandler,
+    UserTokenListAPIHandler,
+)
 from tornado import web
 
 from labwerk_hub.domain.texts import Message
@@ -33,6 +40,10 @@ from labwerk_hub.texts import render
 _SAME_VISIT = 3600
 _NOT_RECORDED = Message(
     "Entering this server cannot be recorded just now, so it stays closed to others. "
+    "Please try again in a minute."
+)
+_NO_TOKEN = Message(
+    "Making a token for somebody else cannot be recorded just now, so there is none. "
     "Please try again in a minute."
 )
 #: When which token was last on record at whose server; in seconds of this process.
@@ -55,6 +66,7 @@ def handlers(workbench: Workbench) -> list[tuple[Any, ...]]:
         (r"/api/user", WhoIsThisHandler, bench),
         (r"/api/users/([^/]+)", PersonHandler),
         (r"/api/users/([^/]+)/server", ServerHandler),
+        (r"/api/users/([^/]+)/tokens", TokensHandler, bench),
     ]
 
 
@@ -135,6 +147,35 @@ class WhoIsThisHandler(SelfAPIHandler):
         return Owner(found.user.name, found.oauth_client_id)
 
 
+class TokensHandler(UserTokenListAPIHandler):
+    """Somebody's tokens; one that another person makes acts as its owner, and is on record."""
+
+    def initialize(self, workbench: Workbench) -> None:
+        """Take what services work with."""
+        self.workbench = workbench
+        self._made: orm.APIToken | None = None
+
+    async def post(self, user_name: str) -> None:
+        """JupyterHub's; what cannot be recorded is taken back, and nobody has seen it."""
+        await super().post(user_name)
+        maker = self.current_user.name
+        if self._made is None or maker == self._made.user.name:
+            return
+        owner = self._made.user.name
+        try:
+            await _recorded(self.workbench, maker, owner, "token-made", _NO_TOKEN)
+        except _NotRecordedError:
+            self.db.delete(self._made)
+            self.db.commit()
+            raise
+
+    def token_model(self, token: orm.APIToken) -> dict[str, Any]:
+        """JupyterHub's, of the token that was made."""
+        self._made = token
+        model: dict[str, Any] = super().token_model(token)
+        return model
+
+
 class ServerHandler(UserServerAPIHandler):
     """Start or stop of a server through the API and JupyterHub's pages."""
 
@@ -169,9 +210,11 @@ class _NotRecordedError(web.HTTPError):
         self.jupyterhub_message = shown
 
 
-async def _recorded(workbench: Workbench, visitor: str, owner: str, how: str) -> None:
+async def _recorded(
+    workbench: Workbench, visitor: str, owner: str, how: str, otherwise: Message = _NOT_RECORDED
+) -> None:
     try:
         await asyncio.to_thread(audit.entered, workbench, visitor, owner, how)
     except DatabaseError as error:
         spoken = language.choose(None, workbench.policy.language)
-        raise _NotRecordedError(str(error), render(_NOT_RECORDED, spoken)) from error
+        raise _NotRecordedError(str(error), render(otherwise, spoken)) from error

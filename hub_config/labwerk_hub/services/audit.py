@@ -87,7 +87,7 @@ def session_ended(workbench: Workbench, tx: Transaction, session: str, by: str |
 def entered(workbench: Workbench, visitor: str, owner: str, how: str) -> None:
     """``visitor`` enters the server of ``owner``; both are hub user names.
 
-    ``how`` is ``browser`` or ``token``.
+    ``how`` is ``browser``, ``token``, or ``token-made``: a token with which to act as them.
     """
     with workbench.database.writing() as tx:
         leases = tx.leases.unended_of(owner)

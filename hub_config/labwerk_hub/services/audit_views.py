@@ -167,6 +167,8 @@ def _stopped(told: _Told) -> Message:
 def _entered(told: _Told) -> Message:
     if told.text("how") == "token":
         return Message("The server was entered with a token.")
+    if told.text("how") == "token-made":
+        return Message("A token was made with which to act in this person's name.")
     return Message("The server was entered.")
 
 
