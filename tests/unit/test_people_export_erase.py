@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from labwerk_hub.domain.admission import Request
-from labwerk_hub.domain.people import Identity, Role
+from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.errors import UnknownPersonError
-from labwerk_hub.services import audit, budget_requests, leavers, people
+from labwerk_hub.services import audit, budget_requests, leavers, people, request_decisions
 from labwerk_hub.services.leavers import FilesKept, LeaverError
 from labwerk_hub.services.verification import verify
 from support.tampering import Tamperer
@@ -90,6 +91,59 @@ def test_the_events_are_given_out_in_the_persons_language_the_giving_out_among_t
     ]
     (entered,) = [event for event in events if event.kind == "entering"]
     assert entered.who == "Olga"
+
+
+DECIDER = Identity(
+    issuer="https://sso.example",
+    subject="account-0815",
+    institution="thr",
+    display_name="Dorothea Wunsch",
+    email="d.wunsch@dekanat.example",
+    locale="de",
+    groups=frozenset(),
+    roles=frozenset({Role.INSTITUTION_ADMIN}),
+)
+
+
+@pytest.fixture
+def decided(bench: Bench) -> Person:
+    """Dorothea was asked by Xaver, which her mail server did not take, and declined."""
+    policy = bench.workbench.policy
+    bench.with_policy(mail=replace(policy.mail, enabled=True))
+    xaver = people.remember(bench.workbench, ACCOUNT)
+    dorothea = people.remember(bench.workbench, DECIDER)
+    asked = budget_requests.ask(bench.workbench, xaver, "institution/thr", words="Quandt asks.")
+    request_decisions.decline(
+        bench.workbench, dorothea, asked.id, "Call me at home, Wunsch, 0228 4711"
+    )
+    with bench.workbench.database.writing() as tx:
+        (written,) = [mail for mail in tx.mails.unsent() if mail.person == dorothea.name]
+        error = "550 <d.wunsch@dekanat.example>: unknown user"
+        tx.mails.set_given_up(written.id, 3, bench.clock.ms, error)
+    return dorothea
+
+
+def test_of_who_decides_for_others_nothing_is_left_either(
+    bench: Bench, decided: Person, tamperer: Tamperer
+) -> None:
+    secret = ["wunsch", "dorothea", "dekanat.example", "0228 4711", "account-0815"]
+    assert all(tamperer.finds(word) for word in secret)
+    leavers.erase(bench.workbench, decided.name)
+    assert {word: tamperer.finds(word) for word in secret} == {word: [] for word in secret}
+    assert verify(bench.workbench).findings == ()
+
+
+def test_of_a_mail_that_only_names_somebody_the_address_is_not_given_out(
+    bench: Bench, decided: Person
+) -> None:
+    xavers = leavers.export(bench.workbench, NAME, FILES)
+    to, about = sorted(xavers.records["mails"], key=lambda mail: mail["about"] == NAME)
+    assert to["address"] == "x.quandt@th-rhein.example"
+    assert (about["about"], about["address"], about["person"]) == (NAME, None, None)
+    assert "dekanat.example" not in xavers.model_dump_json()
+    dorotheas = leavers.export(bench.workbench, decided.name, FILES).model_dump_json()
+    assert "0228 4711" in dorotheas
+    assert "x.quandt@th-rhein.example" not in dorotheas
 
 
 def test_nothing_of_anybody_else_is_given_out(left: Bench) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _KEPT = """\
 Kept without a name, since others depend on it:
   the ledger's postings and sums under {pseudonym}, which leads to nobody any more;
-  events in which they did something to others, under the same pseudonym;
+  events in which they did something to others, under the same pseudonym; but not those
+  for which they gave a reason in their own words;
   files in project folders, which belong to the projects' members.
 Until they are replaced or rotated, backups and logs may still name them."""
 
@@ -113,10 +114,13 @@ def erase(name: str, file: Path | None, yes: bool, keep_home: bool) -> None:
     _forget_in_hub(installed, name)
     # While the name is known: a command that was interrupted can be run again.
     removed = not keep_home and files.remove_home(places, name)
+    copy = files.remove_before(places, name)
     erased = leavers.erase(workbench, name)
     click.echo(f"{name} is erased; {erased.name} stands in their place.")
     if removed:
         click.echo(f"Their home {places.homes / name} is removed.")
+    if copy is not None:
+        click.echo(f"What it was before `storage convert`, {copy}, is removed.")
     kept = files.rename_home(places, name, erased.name) if keep_home else None
     if kept is not None:
         click.echo(f"Their home is kept as {kept}; its files may still name them.")

@@ -13,7 +13,7 @@ from labwerk_hub.errors import StorageError
 from labwerk_hub.machine import mounts, volume
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.filesystems import Btrfs, file_system, has_btrfs_tools, is_subvolume
-from labwerk_hub.machine.places import Places
+from labwerk_hub.machine.places import Places, before
 from labwerk_hub.machine.supervisor import Supervisor
 from labwerk_hub.settings import Settings
 
@@ -40,28 +40,24 @@ def convert(settings: Settings, places: Places, note: Callable[[str], None]) -> 
     for top in (places.homes, places.projects):
         _take_over(top, note)
     places.converting.unlink()
-    return [folder for folder in map(_before, (places.homes, places.projects)) if folder.exists()]
-
-
-def _before(top: Path) -> Path:
-    return top.with_name(f"{top.name}.before")
+    return [kept for kept in map(before, (places.homes, places.projects)) if kept.exists()]
 
 
 def _set_aside(top: Path, *, whole: bool) -> None:
-    before = _before(top)
+    aside = before(top)
     if whole:
-        if not top.is_mount() and not before.exists() and any(top.iterdir()):
-            top.rename(before)
+        if not top.is_mount() and not aside.exists() and any(top.iterdir()):
+            top.rename(aside)
         return
     for folder in top.iterdir():
         if folder.is_dir() and not folder.is_symlink() and not is_subvolume(folder):
-            before.mkdir(mode=0o700, exist_ok=True)
-            folder.rename(before / folder.name)
+            aside.mkdir(mode=0o700, exist_ok=True)
+            folder.rename(aside / folder.name)
 
 
 def _take_over(top: Path, note: Callable[[str], None]) -> None:
-    before, btrfs = _before(top), Btrfs(top)
-    for source in sorted(before.iterdir()) if before.is_dir() else []:
+    aside, btrfs = before(top), Btrfs(top)
+    for source in sorted(aside.iterdir()) if aside.is_dir() else []:
         target, fresh = top / source.name, top / f".{source.name}.new"
         if target.exists() or source.name.startswith("."):
             continue

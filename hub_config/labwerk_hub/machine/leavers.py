@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.filesystems import Btrfs, file_system
-from labwerk_hub.machine.places import Places
+from labwerk_hub.machine.places import Places, before
 from labwerk_hub.services.leavers import FilesKept
 
 #: How a home's files are called in an archive, beside the record.
@@ -87,6 +87,15 @@ def rename_home(places: Places, person: str, erased: str) -> Path | None:
         return None
     home.rename(kept)
     return kept
+
+
+def remove_before(places: Places, person: str) -> Path | None:
+    """Remove the copy that `storage convert` left of a home; None if there is none."""
+    copy = before(places.homes) / person
+    if copy.is_symlink() or not copy.is_dir():
+        return None
+    shutil.rmtree(copy)
+    return copy
 
 
 def _opened(name: str, within: int) -> BinaryIO | None:

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def before(top: Path) -> Path:
+    """Beside a folder, what was in it before `storage convert`."""
+    return top.with_name(f"{top.name}.before")
+
+
 @dataclass(frozen=True)
 class Places:
     """The files and folders of one installation."""

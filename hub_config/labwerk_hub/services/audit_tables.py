@@ -70,7 +70,10 @@ class Records(Protocol):
     """All that is kept of one person."""
 
     def of(self, person: Person) -> Iterator[Record]:
-        """Every row about a person, but for the events; their own row first."""
+        """Every row about a person, but for the events; their own row first.
+
+        In a row that only names them, what is somebody else's is None.
+        """
 
     def replace(self, person: Person, erased: str) -> None:
         """Put ``erased`` in the place of a person, of whom nothing else is left."""

@@ -20,6 +20,9 @@ from labwerk_hub.domain.events import (
 from labwerk_hub.services.audit_tables import Head
 
 _NOTHING = dict.fromkeys(("actor", "subject", "object", "content", "salt"))
+#: How a reason in somebody's own words begins in an event's content; within a text the
+#: quotation marks would be escaped.
+_WORDS = '"why":'
 
 
 class SqlEvents:
@@ -92,9 +95,11 @@ class SqlEvents:
         return len(chosen)
 
     def redact_person(self, pseudonym: str) -> int:
-        """Remove the content of what was done to a person, and of what they asked for."""
-        asked = (events.c.actor == pseudonym) & (events.c.kind == EventKind.REQUEST.value)
-        return self._redact((events.c.subject == pseudonym) | asked)
+        """Remove the content of what was done to a person, or holds what they wrote or asked."""
+        asked = events.c.kind == EventKind.REQUEST.value
+        worded = events.c.content.contains(_WORDS, autoescape=True)
+        theirs = (events.c.actor == pseudonym) & (asked | worded)
+        return self._redact((events.c.subject == pseudonym) | theirs)
 
     def _redact(self, which: ColumnElement[bool]) -> int:
         return self._connection.execute(update(events).where(which).values(_NOTHING)).rowcount

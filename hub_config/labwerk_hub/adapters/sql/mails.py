@@ -8,7 +8,8 @@ from labwerk_hub.adapters.sql.request_tables import mails
 from labwerk_hub.domain.mails import Mail
 
 _WAITING = mails.c.sent_ms.is_(None) & mails.c.given_up_ms.is_(None)
-_EMPTY = {"address": "", "subject": "", "body": ""}
+#: A mail server's answer often repeats the address.
+_EMPTY = {"address": "", "subject": "", "body": "", "last_error": None}
 
 
 class SqlMails:
@@ -73,7 +74,7 @@ class SqlMails:
         self._set(mail, tries=tries, given_up_ms=given_up_ms, begun_ms=None, last_error=error)
 
     def forget_before(self, moment_ms: int) -> int:
-        """Empty address and text of what was sent or given up before then; how many."""
+        """Empty address, text and answer of what was sent or given up before then; how many."""
         ended = or_(mails.c.sent_ms < moment_ms, mails.c.given_up_ms < moment_ms)
         emptied = update(mails).where(and_(ended, mails.c.address != "")).values(_EMPTY)
         return self._connection.execute(emptied).rowcount

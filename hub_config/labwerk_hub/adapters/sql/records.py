@@ -6,11 +6,11 @@ is added later is given out and erased as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, insert, select, update
 
-from labwerk_hub.adapters.sql.request_tables import mails
+from labwerk_hub.adapters.sql.request_tables import budget_requests, mails
 from labwerk_hub.adapters.sql.storage_tables import storage_use
 from labwerk_hub.adapters.sql.tables import (
     allotments,
@@ -26,6 +26,11 @@ from labwerk_hub.domain.records import Record
 
 #: Whose rows these are is told by the pseudonym.
 _PSEUDONYMOUS = (allotments.c.person, postings.c.person, usage_sums.c.person)
+#: Where a column of a row only names the person: what of the row is another person's.
+_OTHERS: Mapping[Column[str], Sequence[Column[str]]] = {
+    mails.c.about: (mails.c.key, mails.c.person, mails.c.address, mails.c.body, mails.c.last_error),
+    budget_requests.c.decided_by: (budget_requests.c.person, budget_requests.c.words),
+}
 
 
 class SqlRecords:
@@ -35,10 +40,13 @@ class SqlRecords:
         self._connection = connection
 
     def of(self, person: Person) -> Iterator[Record]:
-        """Every row about a person, but for the events; their own row first."""
+        """Every row about a person, but for the events; their own row first.
+
+        In a row that only names them, what is somebody else's is None.
+        """
         yield from self._rows(people, people.c.name == person.name)
         for column in _references():
-            yield from self._rows(column.table, column == person.name)
+            yield from self._rows(column.table, column == person.name, _OTHERS.get(column, ()))
         for column in _PSEUDONYMOUS:
             yield from self._rows(column.table, column == person.pseudonym)
         yield from self._rows(storage_use, _home_of(person.name))
@@ -79,9 +87,12 @@ class SqlRecords:
         self._connection.execute(delete(storage_use).where(_home_of(person.name)))
         self._connection.execute(delete(people).where(people.c.name == person.name))
 
-    def _rows(self, table: Table, which: ColumnElement[bool]) -> Iterator[Record]:
+    def _rows(
+        self, table: Table, which: ColumnElement[bool], others: Sequence[Column[str]] = ()
+    ) -> Iterator[Record]:
+        nothing = {column.name: None for column in others}
         for row in self._connection.execute(select(table).where(which)):
-            yield Record(table.name, dict(row._mapping))
+            yield Record(table.name, dict(row._mapping) | nothing)
 
 
 def _references() -> list[Column[str]]:
