@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labwerk_hub.domain.gpu import Inventory
+from labwerk_hub.domain.periods import OUTSIDE
 from labwerk_hub.pool_checks import declared, flavour_faults, unserved
 
 #: Sections whose entries are told apart by these keys.
@@ -192,6 +193,10 @@ def _budgets(raw: Mapping[str, Any]) -> Iterator[_Fault]:
             if isinstance(first, date) and isinstance(last, date) and last < first:
                 remedy = f"must not be before first_day ({first})"
                 yield _Fault(_at(section, index, entry), "last_day", str(last), remedy)
+    for index, entry in enumerate(_entries(raw, "terms")):
+        if entry.get("name") == OUTSIDE:
+            remedy = "means the time without a term; choose another name"
+            yield _Fault(_at("terms", index, entry), "name", OUTSIDE, remedy)
     ordered = sorted(
         (entry["first_day"], entry["last_day"], str(entry.get("name")), index)
         for index, entry in enumerate(_entries(raw, "terms"))

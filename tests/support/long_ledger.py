@@ -139,6 +139,7 @@ class _Writer:
                 "longest_ms": session.start_ms + _HELD_MS,
                 "end_reason": EndReason.STOPPED.value,
                 "payer": self._budget,
+                "paid_by": "thr",
                 "over_use": False,
             }
         )

@@ -18,7 +18,7 @@ from labwerk_hub.domain.ledger import (
 from labwerk_hub.domain.metering import Usage, to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import day_of
-from labwerk_hub.services.budgets import open_period, paying
+from labwerk_hub.services.budgets import known_or_gone, open_period
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
@@ -44,7 +44,7 @@ def spend(
 
     At ``rate`` ticks a second; 24 are a whole GPU. What the budget has not is over-use.
     """
-    budget: Budget = paying(workbench, payer, person.institution)
+    budget: Budget = known_or_gone(workbench, payer, person.institution)
     begins = datetime.combine(day, time(hour=12), workbench.policy.zone)
     start_ms, lasts_ms = to_ms(begins), int(hours * 3_600_000)
     period = budget.periods.at(start_ms)

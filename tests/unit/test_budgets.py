@@ -348,6 +348,7 @@ def test_what_is_left_goes_over_by_the_rule_once_everything_of_the_old_month_is_
     open_now(bench.workbench)
     assert bench.figures(THR, "2026-12").carried == 0  # half an hour of November is to come
     _read(bench, anna)
+    bench.clock.step(seconds=30)
     _read(bench, anna)
     left = 10 * HOUR - SMALL * 1800
     assert bench.figures(THR, "2026-12").carried == left // 2

@@ -236,6 +236,34 @@ def test_the_database_refuses_to_change_what_is_on_record(
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "postings SELECT id, 'grant', 'other', 0, made_by, session, start_ms, end_ms, idle_ms, "
+        "flavour, institution, budget, person, day, hash FROM postings",
+        "postings SELECT id + 9, kind, key, 0, made_by, session, start_ms, end_ms, idle_ms, "
+        "flavour, institution, budget, person, day, hash FROM postings",
+        "entries SELECT posting, line, budget, period, account, 7 FROM entries",
+        "entries (rowid, posting, line, budget, period, account, ticks) "
+        "SELECT rowid, posting, 9, budget, period, account, 7 FROM entries",
+        "allotments SELECT id, budget, person, period, 7, made_ms, made_by FROM allotments",
+        "events SELECT id, 0, kind, actor, subject, object, content, salt, content_digest, hash "
+        "FROM events",
+    ],
+)
+def test_nothing_on_record_is_replaced(database: SqlDatabase, url: str, statement: str) -> None:
+    with database.writing() as tx:
+        tx.ledger.post(granted(100))
+        tx.allotments.add(Allotment(BUDGET, None, PERIOD, 5, 1_000, "labwerk"))
+        tx.events.add(Event(EventKind.SIGN_IN, 1_000, "p-1", "p-1", None, {}))
+    engine = create_engine(url)
+    if engine.dialect.name != "sqlite":
+        return  # others have no such statement
+    with pytest.raises(SqlError, match="append-only"), engine.begin() as connection:
+        connection.execute(text(f"INSERT OR REPLACE INTO {statement}"))
+    engine.dispose()
+
+
 def test_a_person_stands_in_line_once_whatever_the_code_above_does(database: SqlDatabase) -> None:
     with database.writing() as tx:
         tx.tickets.add(TICKET)

@@ -33,6 +33,7 @@ LEASE = Lease(
     started_ms=2_000,
     metered_to_ms=3_000,
     payer="institution/thr",
+    paid_by="thr",
 )
 #: As the first version wrote them.
 OLD = """

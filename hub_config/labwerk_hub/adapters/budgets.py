@@ -65,5 +65,6 @@ def _periods(settings: Settings, rules: BudgetRules) -> PeriodRule:
         return Terms(zone, tuple(Term(t.name, t.first_day, t.last_day) for t in settings.terms))
     assert rules.first_day is not None  # the settings' checks
     assert rules.last_day is not None
-    name = f"{rules.first_day}..{rules.last_day}"
-    return Terms(zone, (Term(name, rules.first_day, rules.last_day),))
+    # It is known by its beginning: when the end is moved, nothing is granted anew.
+    name, title = f"{rules.first_day}..", f"{rules.first_day}..{rules.last_day}"
+    return Terms(zone, (Term(name, rules.first_day, rules.last_day, title),))

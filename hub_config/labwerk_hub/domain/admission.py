@@ -148,7 +148,13 @@ def _of(flavour: Flavour, image: Image, pool: Pool, purse: Purse, rules: Rules) 
     placement = pool.place(flavour, lasting.usual_seconds) if gpus else None
     rate = _rate(flavour, pool, placement)
     lasts = purse.pays_seconds(rate, pool.now_ms) if rate else None
-    over_use = lasts is not None and lasts < SHORTEST_SECONDS and purse.budget.over_use
+    # Not beyond its periods: a project that is over has nobody who answers for it.
+    over_use = (
+        lasts is not None
+        and lasts < SHORTEST_SECONDS
+        and purse.budget.over_use
+        and purse.balance.period.is_open
+    )
     allowed = lasting.longest_seconds
     paid = allowed if lasts is None or over_use else min(allowed, lasts)
     promised = None

@@ -42,7 +42,8 @@ class Lease:
 
     ``ticks_per_second`` is what a second costs; ``metered_to_ms`` is up to where it has
     been charged. The end may be moved, up to ``longest_ms``. ``stopping`` says why the
-    service has asked for its stop. ``payer`` is the budget that pays; with ``over_use`` it
+    service has asked for its stop. ``payer`` is the budget that pays, of the
+    institution ``paid_by``; with ``over_use`` it
     has nothing to pay with, and the session gives way to whoever waits.
     """
 
@@ -63,4 +64,5 @@ class Lease:
     end_reason: EndReason | None = None
     stopping: EndReason | None = None
     payer: str = ""
+    paid_by: str = ""
     over_use: bool = False

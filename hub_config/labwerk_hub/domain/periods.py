@@ -22,11 +22,21 @@ _FAR_MS = 1 << 47
 
 @dataclass(frozen=True)
 class Period:
-    """From ``start_ms`` (included) to ``end_ms`` (not included)."""
+    """From ``start_ms`` (included) to ``end_ms`` (not included).
+
+    The ledger knows it by its ``name``, which stays when an end is moved; ``title`` is what
+    people read instead, where that differs.
+    """
 
     name: str
     start_ms: int
     end_ms: int
+    title: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What people read."""
+        return self.title or self.name
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +61,7 @@ class Term:
     name: str
     first_day: date
     last_day: date
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,21 @@ class Terms:
         return ended[-1] if ended else None
 
 
+@dataclass(frozen=True)
+class Always:
+    """One period without an end, for what is left of a budget that is no more."""
+
+    name: str
+
+    def at(self, moment_ms: int) -> Period:  # noqa: ARG002 - the protocol's
+        """That period."""
+        return Period(self.name, -_FAR_MS, _FAR_MS)
+
+    def before(self, period: Period) -> Period | None:  # noqa: ARG002 - the protocol's
+        """There is none."""
+        return None
+
+
 def midnight_ms(day: date, zone: ZoneInfo) -> int:
     """When ``day`` begins in ``zone``; a day without a midnight begins when its first hour does."""
     local = datetime(day.year, day.month, day.day, tzinfo=zone)
@@ -126,6 +152,7 @@ def _periods(terms: Sequence[Term], zone: ZoneInfo) -> tuple[Period, ...]:
             term.name,
             midnight_ms(term.first_day, zone),
             midnight_ms(term.last_day + timedelta(days=1), zone),
+            term.title,
         )
         for term in sorted(terms, key=lambda term: term.first_day)
     )

@@ -102,7 +102,7 @@ class BudgetFileHandler(_OneBudget):
         """``days.csv``, ``people.csv`` or ``all.json``."""
         _, viewer = await self.viewer()
         page = await self.page(viewer, kind, name)
-        called = f"{kind}-{name}-{page.period.name}".replace("..", "-to-")
+        called = f"{kind}-{name}-{page.period.title}".replace("..", "-to-")
         if file == "days.csv":
             self.send_table(f"{called}-days", use_tables.of_days(page))
         elif file == "people.csv":
@@ -198,6 +198,7 @@ def shown_of(
     head, figures = page.head, page.figures
     address = f"{base_url}labwerk/budget/{head.kind}/{quote(head.name)}"
     of_period = "" if page.period.is_now else f"&{urlencode({'period': page.period.name})}"
+    in_period = f"&{urlencode({'period': page.period.name})}" if page.period.is_open else ""
     titles = {head.id: head.title} | {row.head.id: row.head.title for row in page.children}
     first, last = page.period.first_day, page.period.last_day
     if first is None or last is None:
@@ -222,7 +223,8 @@ def shown_of(
         "typed": typed,
         "done": None,
         "address": address,
-        "here_address": f"{address}?{query.address()}",
+        # With the period: a page may stand open while it ends.
+        "here_address": f"{address}?{query.address()}{of_period or in_period}",
         "of_period": of_period,
         "files": [
             File(f"{address}/days.csv{query_text}", N_("Use by day (CSV)")),

@@ -98,7 +98,7 @@ class Budget:
         balance = purse.balance
         return cls(
             title=balance.budget.title.in_language(language.current()),
-            period=balance.period.name,
+            period=balance.period.shown,
             ends=from_ms(balance.period.end_ms),
             granted=balance.granted,
             used=balance.used,

@@ -76,6 +76,8 @@ def _filters(zone: tzinfo) -> dict[str, object]:
     def period(name: str) -> str:
         """A month's name, the days of fixed dates, the name of a term."""
         first, between, last = name.partition("..")
+        if between and not last:  # fixed dates are known by their beginning
+            return formats.day(date.fromisoformat(first), language.current()) + " –"
         if between:
             return formats.span(
                 date.fromisoformat(first), date.fromisoformat(last), language.current()

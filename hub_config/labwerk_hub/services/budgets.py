@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from labwerk_hub.domain.allotments import Allotment, granted_to, share_of
@@ -15,6 +16,7 @@ from labwerk_hub.domain.budgets import (
     carried_over,
 )
 from labwerk_hub.domain.entitlement import Entitlement, payers
+from labwerk_hub.domain.leases import Lease
 from labwerk_hub.domain.ledger import (
     BY_ITSELF,
     CARRIED,
@@ -30,13 +32,15 @@ from labwerk_hub.domain.ledger import (
 )
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
-from labwerk_hub.domain.periods import Months, Period, day_of
+from labwerk_hub.domain.periods import Always, Months, Period, day_of
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
 _HOUR_MS = 3_600_000
+#: Periods in a row in which nobody opened any, and that are made up for all the same.
+_MOST_MISSED = 36
 
 
 class UnknownBudgetError(LabwerkError):
@@ -54,8 +58,20 @@ def budget_of(workbench: Workbench, name: str) -> Budget:
         raise UnknownBudgetError(f"There is no budget {name!r}; there are {known}.") from None
 
 
-def paying(workbench: Workbench, name: str, institution: str) -> Budget:
-    """The budget that pays for a running session, even if it has left the settings since."""
+def paying(workbench: Workbench, tx: Transaction, lease: Lease) -> Budget:
+    """The budget that pays for a session, even if it has left the settings since.
+
+    What is still held for the session goes on being used then, in the period it is held in.
+    """
+    found = known_or_gone(workbench, lease.payer, lease.paid_by or lease.institution)
+    if found.id in workbench.catalogue.budgets:
+        return found
+    held_in = [period for (of, period) in tx.ledger.held_for(lease.session) if of == lease.payer]
+    return replace(found, periods=Always(held_in[0])) if len(held_in) == 1 else found
+
+
+def known_or_gone(workbench: Workbench, name: str, institution: str) -> Budget:
+    """The budget of an id; one that has left the settings by its name, paid by ``institution``."""
     known = workbench.catalogue.budgets.get(name)
     if known is not None:
         return known
@@ -128,6 +144,7 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
     now_ms = to_ms(workbench.clock())
     opened = workbench.opened
     due: list[tuple[Budget, Period]] = []
+    done: dict[tuple[str, str], bool] = {}
     for budget in budgets if budgets is not None else workbench.catalogue.budgets.values():
         period = budget.periods.at(now_ms)
         following = _following(workbench, budget, period, now_ms)
@@ -135,53 +152,96 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
             (budget, wanted)
             for wanted in (period, following)
             if wanted is not None and wanted.is_open
-            if (budget.id, wanted.name) not in opened.periods
-            or (wanted is period and (budget.id, wanted.name) not in opened.carried)
+            if opened.is_due(budget.id, wanted.name, now_ms)
         ]
     if not due:
         return
     with workbench.database.writing() as tx:
         for budget, period in due:
-            open_period(workbench, tx, budget, period)
-        carried = [
-            (budget.id, period.name)
-            for budget, period in due
-            if period.start_ms <= now_ms and _carry(workbench, tx, budget, period)
-        ]
-    with opened.lock:
-        opened.periods.update((budget.id, period.name) for budget, period in due)
-        opened.carried.update(carried)
+            whole = open_period(workbench, tx, budget, period)
+            if period.start_ms <= now_ms:
+                whole &= _carry(workbench, tx, budget, period)
+            else:
+                whole = False  # what is left of this one is to come
+            done[budget.id, period.name] = whole
+    opened.note(done, now_ms)
 
 
 def open_period(
     workbench: Workbench, tx: Transaction, budget: Budget, period: Period, by: str = BY_ITSELF
-) -> None:
+) -> bool:
     """Grant a budget what it is to have in a period, less or more as was decided since.
 
-    What is used, held or given on cannot be taken away any more.
+    What is used, held or given on cannot be taken away any more, and nobody gives more than
+    they have. Whether the budget has by now what it is to have.
     """
+    if budget.parent is not None:
+        _return_to_others(workbench, tx, budget, period, by)
     wanted = granted_to(budget, period, tx.allotments.about(budget.id, None))
     accounts = tx.ledger.accounts(budget.id, period.name, [GRANTED, FREE])
     missing = wanted + accounts.get(GRANTED, 0)
     if missing < 0:
-        missing = -min(-missing, accounts.get(FREE, 0))
+        back = min(-missing, accounts.get(FREE, 0))
+        _give_back(workbench, tx, budget, period, back, by)
+        return back == -missing
+    given = missing
     entries: tuple[Entry, ...] = ()
     if budget.parent is not None and missing:
-        # A budget that left the settings gives nothing.
         parent = workbench.catalogue.budgets.get(budget.parent)
         if parent is None:
-            return
-        from_ms = max(to_ms(workbench.clock()), period.start_ms)
-        of = parent.periods.at(from_ms)
-        if missing > 0:
-            open_period(workbench, tx, parent, of, by)
-            missing = min(missing, tx.ledger.accounts(parent.id, of.name, [FREE]).get(FREE, 0))
-        entries += move(parent.id, of.name, FREE, GIVEN, missing)
-    entries += move(budget.id, period.name, GRANTED, FREE, missing)
-    if missing:
-        number = tx.ledger.head().number + 1
-        key = f"grant:{budget.id}:{period.name}:{number}"
-        tx.ledger.post(Posting(PostingKind.GRANT, key, to_ms(workbench.clock()), by, entries))
+            return False  # a budget that left the settings gives nothing
+        of = parent.periods.at(max(to_ms(workbench.clock()), period.start_ms))
+        open_period(workbench, tx, parent, of, by)
+        given = min(missing, tx.ledger.accounts(parent.id, of.name, [FREE]).get(FREE, 0))
+        entries = move(parent.id, of.name, FREE, GIVEN, given)
+    _grant(workbench, tx, budget, period, given, entries, by)
+    return given == missing
+
+
+def _give_back(
+    workbench: Workbench, tx: Transaction, budget: Budget, period: Period, ticks: int, by: str
+) -> None:
+    """Take ``ticks`` that are free from a budget, back to whoever gave them, the latest first."""
+    left = ticks
+    entries: tuple[Entry, ...] = ()
+    if budget.parent is not None:
+        for (giver, of), gave in reversed(list(tx.ledger.given_to(budget.id, period.name).items())):
+            part = min(left, max(0, gave))
+            entries += move(giver, of, GIVEN, FREE, part)
+            left -= part
+        ticks -= left  # what nobody gave cannot be given back
+    _grant(workbench, tx, budget, period, -ticks, entries, by)
+
+
+def _return_to_others(
+    workbench: Workbench, tx: Transaction, budget: Budget, period: Period, by: str
+) -> None:
+    """Give what is free back to an institution that does not pay for this budget any more."""
+    free = tx.ledger.accounts(budget.id, period.name, [FREE]).get(FREE, 0)
+    for (giver, of), gave in tx.ledger.given_to(budget.id, period.name).items():
+        if giver != budget.parent and gave > 0 and free > 0:
+            part = min(free, gave)
+            entries = move(giver, of, GIVEN, FREE, part)
+            _grant(workbench, tx, budget, period, -part, entries, by)
+            free -= part
+
+
+def _grant(
+    workbench: Workbench,
+    tx: Transaction,
+    budget: Budget,
+    period: Period,
+    ticks: int,
+    entries: tuple[Entry, ...],
+    by: str,
+) -> None:
+    """Book that a budget has ``ticks`` more (or less), with what others gave or got back."""
+    if not ticks:
+        return
+    number = tx.ledger.head().number + 1
+    key = f"grant:{budget.id}:{period.name}:{number}"
+    entries += move(budget.id, period.name, GRANTED, FREE, ticks)
+    tx.ledger.post(Posting(PostingKind.GRANT, key, to_ms(workbench.clock()), by, entries))
 
 
 def _carry(workbench: Workbench, tx: Transaction, budget: Budget, period: Period) -> bool:
@@ -201,15 +261,33 @@ def _carry(workbench: Workbench, tx: Transaction, budget: Budget, period: Period
     )
     if any(reached < before.end_ms for reached in behind):
         return False
-    accounts = tx.ledger.accounts(budget.id, before.name, [GRANTED, FREE])
-    if GRANTED not in accounts:
-        return True  # before there was such a budget
+    if GRANTED not in tx.ledger.accounts(budget.id, before.name, [GRANTED]):
+        if not _was_there(tx, budget, before):
+            return True  # before there was such a budget
+        # Nobody was there to open it in its time: it is made up for.
+        open_period(workbench, tx, budget, before)
+        if not _carry(workbench, tx, budget, before):
+            return False
+    accounts = tx.ledger.accounts(budget.id, before.name, [FREE])
     ticks = carried_over(budget, accounts.get(FREE, 0))
     entries = move(budget.id, before.name, FREE, CARRIED, ticks)
     entries += move(budget.id, period.name, CARRIED, FREE, ticks)
     now_ms = to_ms(workbench.clock())
     tx.ledger.post(Posting(PostingKind.CARRY, key, now_ms, BY_ITSELF, entries))
     return True
+
+
+def _was_there(tx: Transaction, budget: Budget, period: Period) -> bool:
+    """Whether anything was granted in a period before this one, as far back as is asked for."""
+    known = set(tx.ledger.periods_of(budget.id))
+    earlier = budget.periods.before(period)
+    for _ in range(_MOST_MISSED):
+        if earlier is None or not known:
+            return False
+        if earlier.name in known:
+            return True
+        earlier = budget.periods.before(earlier)
+    return False
 
 
 def allot(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labwerk_hub.domain import idleness
 from labwerk_hub.domain.budgets import Budget, parts
 from labwerk_hub.domain.leases import Lease
@@ -48,9 +50,9 @@ def release(
     entries: tuple[Entry, ...] = ()
     for (budget, period), ticks in tx.ledger.held_for(lease.session).items():
         if before_ms is not None:
-            now = paying(workbench, budget, lease.institution).periods.at(before_ms)
-            ahead = paying(workbench, budget, lease.institution).periods.at(now.end_ms)
-            if period in (now.name, ahead.name):
+            rules = paying(workbench, tx, replace(lease, payer=budget)).periods
+            now = rules.at(before_ms)
+            if period in (now.name, rules.at(now.end_ms).name):
                 continue
         entries += move(budget, period, held(lease.session), FREE, ticks)
     _post(workbench, tx, PostingKind.RELEASE, lease, entries)
@@ -58,7 +60,7 @@ def release(
 
 def charge(workbench: Workbench, tx: Transaction, lease: Lease, usage: Usage) -> None:
     """Book one closed interval: once for each (session, start), or the database refuses it."""
-    budget = paying(workbench, lease.payer, lease.institution)
+    budget = paying(workbench, tx, lease)
     person = tx.people.by_name(lease.person)
     assert person is not None  # the lease table refers to it
     account = held(lease.session)

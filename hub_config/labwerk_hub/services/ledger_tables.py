@@ -38,6 +38,9 @@ class Ledger(Protocol):
     def held_for(self, session: str) -> Mapping[tuple[str, str], int]:
         """What is held for a session, by budget and period."""
 
+    def given_to(self, budget: str, period: str) -> Mapping[tuple[str, str], int]:
+        """What other budgets gave to this one in a period, by their ids and periods."""
+
     def periods_of(self, budget: str) -> list[str]:
         """The periods in which anything was booked for a budget, in their names' order."""
 

@@ -29,6 +29,8 @@ from labwerk_hub.services.workbench import Workbench
 
 #: An end that would move by less than this is left where it is.
 _WORTH_MS = 5 * 60_000
+#: Reasons for which a session is stopped once its end has come.
+_AT_THE_END = (EndReason.TIME_UP, EndReason.BUDGET, EndReason.OVER_USE)
 #: Later than any claim.
 _FAR_MS = 1 << 62
 
@@ -56,12 +58,12 @@ def extend(workbench: Workbench, person_name: str) -> Lease:
         if found.until_ms is None:
             assert found.refusal is not None  # it is one or the other
             raise RefusedError(found.refusal)
-        budget = paying(workbench, lease.payer, lease.institution)
+        budget = paying(workbench, tx, lease)
         if lease.over_use:
             purse = purse_of(workbench, tx, person, budget)
             if purse.pays_seconds(lease.ticks_per_second, now_ms) * 1000 > found.until_ms - now_ms:
                 # There is a budget for it again, which pays from now on.
-                tx.leases.set_payer(lease.session, lease.payer, over_use=False)
+                tx.leases.set_payer(lease.session, budget.id, budget.institution, over_use=False)
                 since_ms = max(now_ms, lease.metered_to_ms or 0)
                 holds.hold(workbench, tx, lease, budget, since_ms, found.until_ms)
         else:
@@ -90,15 +92,15 @@ def extension_of(
 ) -> Extension:
     """What :func:`extend` would do now."""
     pool = pool_of(workbench, tx, inventory, person)
-    behind = _behind(pool, lease)
+    others = behind(pool, lease)
     wanted = pool.now_ms + term_of(workbench, person, lease).usual_seconds * 1000
-    until = min(wanted, lease.longest_ms, _claimed_ms(pool, lease))
+    until = min(wanted, lease.longest_ms, claimed_ms(pool, lease))
     if lease.ticks_per_second and not lease.over_use:
         since_ms = _paid_to_ms(workbench, lease)
         paid_seconds = _paid_seconds(workbench, tx, person, lease, since_ms)
         until = min(until, since_ms + paid_seconds * 1000)
     refusal = None
-    if behind:
+    if others:
         refusal = Refusal(
             Reason.OTHERS_WAIT,
             Message("The session cannot be extended while others wait for its slice."),
@@ -112,7 +114,7 @@ def extension_of(
             ),
         )
     elif until < lease.ends_ms + _WORTH_MS and wanted >= lease.ends_ms + _WORTH_MS:
-        claimed = _claimed_ms(pool, lease) < lease.ends_ms + _WORTH_MS
+        claimed = claimed_ms(pool, lease) < lease.ends_ms + _WORTH_MS
         refusal = _reserved(pool, lease) if claimed else _unpaid()
     elif until < lease.ends_ms + _WORTH_MS:
         refusal = Refusal(
@@ -122,7 +124,7 @@ def extension_of(
                 {"end": from_ms(lease.ends_ms)},
             ),
         )
-    return Extension(None if refusal else until, refusal, behind)
+    return Extension(None if refusal else until, refusal, others)
 
 
 def _paid_to_ms(workbench: Workbench, lease: Lease) -> int:
@@ -134,7 +136,7 @@ def _paid_seconds(
     workbench: Workbench, tx: Transaction, person: Person, lease: Lease, since_ms: int
 ) -> int:
     """For how long its budget pays for a session beyond what is held, from ``since_ms`` on."""
-    budget = paying(workbench, lease.payer, lease.institution)
+    budget = paying(workbench, tx, lease)
     purse = purse_of(workbench, tx, person, budget)
     return purse.pays_seconds(lease.ticks_per_second, since_ms)
 
@@ -162,6 +164,10 @@ def due(workbench: Workbench, lease: Lease) -> EndReason | None:
     """Why a running session is to be stopped now, if it is; looks at what runs in it."""
     now_ms = to_ms(workbench.clock())
     with workbench.database.reading() as tx:
+        current = tx.leases.get(lease.session)
+        if current is None or current.state is not LeaseState.LIVE:
+            return None
+        lease = current  # it may have been extended since the engine was read
         person = tx.people.by_name(lease.person)
         known = activity_of(tx, lease)
         ticket = tx.tickets.of_session(lease.session)
@@ -214,7 +220,7 @@ def give_way(workbench: Workbench, lease: Lease) -> None:
         person, current = tx.people.by_name(lease.person), tx.leases.get(lease.session)
         if person is None or current is None or current.state is not LeaseState.LIVE:
             return
-        if current.over_use and _behind(pool_of(workbench, tx, inventory, person), current):
+        if current.over_use and behind(pool_of(workbench, tx, inventory, person), current):
             tx.leases.set_ends(current.session, min(current.ends_ms, until_ms))
 
 
@@ -246,9 +252,15 @@ def _not_collected(
 
 
 def stopping(workbench: Workbench, session: str, reason: EndReason | None) -> None:
-    """Keep why a session's stop is asked of the hub (None: it is not any more)."""
+    """Keep why a session's stop is asked of the hub (None: it is not any more).
+
+    Not if its time is said to be up and its end has been moved in between.
+    """
+    now_ms = to_ms(workbench.clock())
     with workbench.database.writing() as tx:
-        tx.leases.set_stopping(session, reason)
+        lease = tx.leases.get(session)
+        if lease is not None and not (reason in _AT_THE_END and lease.ends_ms > now_ms):
+            tx.leases.set_stopping(session, reason)
 
 
 def is_to_stop(workbench: Workbench, session: str) -> bool:
@@ -294,7 +306,7 @@ def running(tx: Transaction, person_name: str) -> tuple[Person, Lease]:
     return person, lease
 
 
-def _behind(pool: Pool, lease: Lease) -> int:
+def behind(pool: Pool, lease: Lease) -> int:
     """How many wait for something that this very slice could serve."""
     if lease.slice is None:
         return 0
@@ -312,7 +324,7 @@ def _behind(pool: Pool, lease: Lease) -> int:
     )
 
 
-def _claimed_ms(pool: Pool, lease: Lease) -> int:
+def claimed_ms(pool: Pool, lease: Lease) -> int:
     """From when on the session's slice is promised to others; far away if it is not."""
     gpu = pool.inventory.by_name.get(lease.slice.gpu) if lease.slice is not None else None
     if gpu is None or lease.slice is None:
@@ -323,7 +335,7 @@ def _claimed_ms(pool: Pool, lease: Lease) -> int:
 
 
 def _reserved(pool: Pool, lease: Lease) -> Refusal:
-    begins = from_ms(_claimed_ms(pool, lease))
+    begins = from_ms(claimed_ms(pool, lease))
     return Refusal(
         Reason.RESERVED,
         Message("The slice is reserved for others from %(begins)s on.", {"begins": begins}),

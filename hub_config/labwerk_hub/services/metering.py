@@ -61,7 +61,7 @@ def _live(tx: Transaction, lease: Lease, started_ms: int) -> Lease:
 def _charge(workbench: Workbench, tx: Transaction, lease: Lease, until_ms: int) -> None:
     if lease.started_ms is None or lease.metered_to_ms is None:
         return  # nothing ever ran
-    budget = paying(workbench, lease.payer, lease.institution)
+    budget = paying(workbench, tx, lease)
     closed = usages(
         lease.session,
         lease.ticks_per_second,

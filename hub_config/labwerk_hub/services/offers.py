@@ -109,6 +109,7 @@ def new_lease(workbench: Workbench, person: Person, offer: Offer, budget: Budget
         ends_ms=to_ms(now + timedelta(seconds=offer.usual_seconds)),
         longest_ms=to_ms(now + timedelta(seconds=offer.allowed_seconds)),
         payer=budget.id,
+        paid_by=budget.institution,
         over_use=offer.over_use,
     )
 

@@ -16,7 +16,7 @@ from labwerk_hub.services.audit_tables import Head
 from labwerk_hub.services.budget_members import is_leaver
 from labwerk_hub.services.budget_pages import row_of
 from labwerk_hub.services.budget_rights import require_operator
-from labwerk_hub.services.budgets import open_now, paying, today
+from labwerk_hub.services.budgets import known_or_gone, open_now, today
 from labwerk_hub.services.request_pages import language_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_pages import month_of
@@ -131,7 +131,7 @@ def _sessions(
     names = {person.name: person.display_name for person in people}
     views = []
     for lease in live:
-        payer = paying(workbench, lease.payer, lease.institution)
+        payer = known_or_gone(workbench, lease.payer, lease.paid_by or lease.institution)
         views.append(
             SessionNow(
                 session=lease.session,

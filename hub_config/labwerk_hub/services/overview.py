@@ -104,7 +104,7 @@ def of_person(workbench: Workbench, person_name: str, language: str | None = Non
             raise UnknownPersonError(f"{person_name} is not known here; sign in at the hub first.")
         last = tx.people.last_request(person_name)
         budget = (
-            paying(workbench, leases[0].payer, leases[0].institution)
+            paying(workbench, tx, leases[0])
             if leases
             else payer_of(workbench, who, "", last.payer if last is not None else "")
         )

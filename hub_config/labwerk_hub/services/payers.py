@@ -1,68 +1,120 @@
-"""Who pays for a running session, changed while it runs."""
+"""Who pays for a session, changed after its start was granted."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from labwerk_hub.domain.admission import SHORTEST_SECONDS, Reason, Refusal
-from labwerk_hub.domain.leases import Lease, LeaseState
+from labwerk_hub.domain.budgets import Budget
+from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import holds, metering
 from labwerk_hub.services.budgets import open_now, purse_of
-from labwerk_hub.services.lifetime import running, term_of
+from labwerk_hub.services.lifetime import behind, claimed_ms, running, term_of
 from labwerk_hub.services.offers import RefusedError, entitled, payer_of
+from labwerk_hub.services.pool import inventory_of, pool_of
+from labwerk_hub.services.ports import ContainerState
+from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
+
+#: Stops that want of budget is the reason for, so that another budget undoes them.
+_FOR_WANT_OF_BUDGET = (EndReason.BUDGET, EndReason.OVER_USE)
 
 
 def switch(workbench: Workbench, person_name: str, payer: str) -> Lease:
     """Let another budget pay from now on; what was used until now stays where it is charged.
 
-    The session then lasts as long as one that starts now would, if the budget pays for it,
-    and at least as long as it did if it pays for that. Raises RefusedError with the reason.
+    The session then lasts as long as one that starts now would, as far as the budget pays
+    for it and nobody waits for its slice or is promised it, and as long as it did at least.
+    Raises RefusedError with the reason.
     """
     _meter(workbench, person_name)
+    inventory = inventory_of(workbench, fresh=True)
     open_now(workbench)
     with workbench.database.writing() as tx:
         person, lease = running(tx, person_name)
         budget = payer_of(workbench, entitled(workbench, tx, person_name), payer, lease.payer)
         if budget.id == lease.payer and not lease.over_use:
             return lease
-        holds.release(workbench, tx, lease)
-        now_ms = max(to_ms(workbench.clock()), lease.metered_to_ms or 0)
-        purse = purse_of(workbench, tx, person, budget)
-        usual = term_of(workbench, person, lease).usual_seconds
-        wanted = min(max(now_ms + usual * 1000, lease.ends_ms), lease.longest_ms)
-        if rate := lease.ticks_per_second:
-            paid = purse.pays_seconds(rate, now_ms)
-            if paid < min(SHORTEST_SECONDS, (wanted - now_ms) // 1000):
-                raise RefusedError(
-                    Refusal(
-                        Reason.BUDGET_USED_UP,
-                        Message(
-                            "“%(budget)s” has only %(left)s left for you, too little for "
-                            "this session.",
-                            {"budget": budget.title, "left": GpuHours(purse.balance.left)},
-                        ),
-                    )
-                )
-            wanted = min(wanted, now_ms + paid * 1000)
-        tx.leases.set_payer(lease.session, budget.id, over_use=False)
-        tx.leases.set_ends(lease.session, wanted)
-        tx.leases.set_stopping(lease.session, None)
-        moved = replace(lease, payer=budget.id, over_use=False, ends_ms=wanted, stopping=None)
-        holds.hold(workbench, tx, moved, budget, now_ms, wanted)
+        pool = pool_of(workbench, tx, inventory, person)
+        wanted_ms = pool.now_ms + term_of(workbench, person, lease).usual_seconds * 1000
+        wanted_ms = min(wanted_ms, lease.longest_ms, claimed_ms(pool, lease))
+        if behind(pool, lease):
+            wanted_ms = 0
+        since_ms = max(lease.metered_to_ms or 0, lease.started_ms or 0)
+        moved = rebook(
+            workbench, tx, person, lease, budget, since_ms, max(wanted_ms, lease.ends_ms)
+        )
+        if lease.stopping in _FOR_WANT_OF_BUDGET:
+            tx.leases.set_stopping(lease.session, None)
         request = tx.people.last_request(person_name)
         if request is not None:
             tx.people.remember_request(person_name, replace(request, payer=budget.id))
     return moved
 
 
+def rebook(
+    workbench: Workbench,
+    tx: Transaction,
+    person: Person,
+    lease: Lease,
+    budget: Budget,
+    since_ms: int,
+    until_ms: int,
+) -> Lease:
+    """Let ``budget`` pay for a lease from a moment until another, or as long as it can.
+
+    Raises RefusedError if it cannot pay for even the shortest session.
+    """
+    holds.release(workbench, tx, lease)
+    if rate := lease.ticks_per_second:
+        purse = purse_of(workbench, tx, person, budget)
+        paid_seconds = purse.pays_seconds(rate, since_ms)
+        now_ms = to_ms(workbench.clock())
+        wanted_seconds = max(0, until_ms - since_ms) // 1000
+        if until_ms <= now_ms or paid_seconds < min(SHORTEST_SECONDS, wanted_seconds):
+            raise RefusedError(_too_little(budget, purse.balance.left, is_over=until_ms <= now_ms))
+        until_ms = min(until_ms, since_ms + paid_seconds * 1000)
+    tx.leases.set_payer(lease.session, budget.id, budget.institution, over_use=False)
+    tx.leases.set_ends(lease.session, until_ms)
+    moved = replace(
+        lease, payer=budget.id, paid_by=budget.institution, over_use=False, ends_ms=until_ms
+    )
+    holds.hold(workbench, tx, moved, budget, since_ms, until_ms)
+    return moved
+
+
+def _too_little(budget: Budget, left: int, *, is_over: bool) -> Refusal:
+    if is_over:
+        return Refusal(
+            Reason.OTHERS_WAIT,
+            Message("The session cannot be extended while others wait for its slice."),
+        )
+    return Refusal(
+        Reason.BUDGET_USED_UP,
+        Message(
+            "“%(budget)s” has only %(left)s left for you, too little for this session.",
+            {"budget": budget.title, "left": GpuHours(left)},
+        ),
+    )
+
+
 def _meter(workbench: Workbench, person_name: str) -> None:
-    """Charge what ran until now to whoever paid for it."""
+    """Charge what ran until now to whoever paid for it.
+
+    Raises RefusedError if what is to be paid for does not run any more.
+    """
+    now_ms = to_ms(workbench.clock())  # before the engine is asked: nobody pays for that
     with workbench.database.reading() as tx:
         leases = tx.leases.unended_of(person_name)
     for lease in leases:
+        if lease.state is not LeaseState.LIVE:
+            continue
         container = workbench.engine.session(lease.session)
-        if lease.state is LeaseState.LIVE and container is not None:
-            metering.meter(workbench, container, to_ms(workbench.clock()))
+        if container is None or container.state is not ContainerState.RUNNING:
+            raise RefusedError(
+                Refusal(Reason.NOT_RUNNING, Message("No session of yours is running."))
+            )
+        metering.meter(workbench, container, now_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labwerk_hub.domain.allotments import granted_to, share_of
+from labwerk_hub.domain.allotments import share_of
 from labwerk_hub.domain.budget_rights import may_decide, may_decide_whole
 from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.events import EventKind
@@ -170,8 +170,7 @@ def _enlarge(
         return -tx.ledger.accounts(budget.id, period.name, [GRANTED]).get(GRANTED, 0)
 
     before = granted()
-    wanted = granted_to(budget, period, tx.allotments.about(budget.id, None)) + ticks
-    allot(workbench, tx, actor(by), budget, None, wanted, period)
+    allot(workbench, tx, actor(by), budget, None, before + ticks, period)
     if granted() < before + ticks:
         raise BudgetRequestError(
             Message(

@@ -21,7 +21,7 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError, LabwerkError
-from labwerk_hub.services import audit, metering, waiting
+from labwerk_hub.services import audit, metering, payers, waiting
 from labwerk_hub.services.budgets import open_now, payers_of, purse_of
 from labwerk_hub.services.offers import (
     RefusedError,
@@ -161,7 +161,11 @@ def _decide(
     ticket = tx.tickets.open_of(person.name)
     if ticket is not None and ticket.state is TicketState.CALLED:
         if (kept := waiting.collect(workbench, tx, ticket, request)) is not None:
-            return kept
+            if kept.payer == budget.id:
+                return kept
+            # What was kept is theirs; who pays for it is still theirs to choose.
+            now_ms = to_ms(workbench.clock())
+            return payers.rebook(workbench, tx, person, kept, budget, now_ms, kept.ends_ms)
         ticket = None
     if tx.leases.unended_of(person.name):
         return Refusal(

@@ -12,7 +12,7 @@ from labwerk_hub.domain.periods import Months, Period, day_of
 from labwerk_hub.domain.statement import Grant, Line, Month, Position, Statement, sums_of
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit
-from labwerk_hub.services.budgets import paying
+from labwerk_hub.services.budgets import known_or_gone
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
@@ -85,7 +85,7 @@ def available(workbench: Workbench) -> list[Available]:
             month, last = tx.statements.months(institution) or (None, None)
             while month is not None and last is not None and month <= last:
                 if month not in final:
-                    final[month] = _is_final(workbench, tx, month)
+                    final[month] = is_final(workbench, tx, month)
                 found.append(Available(institution, month.name, final[month]))
                 month = month.following
     found.sort(key=lambda one: one.institution)
@@ -109,7 +109,9 @@ def names_for(workbench: Workbench, statement: Statement, language: str) -> Name
         site=policy.site,
         institution=_institution(workbench, statement.institution, language),
         budgets={
-            budget: paying(workbench, budget, statement.institution).title.in_language(language)
+            budget: known_or_gone(workbench, budget, statement.institution).title.in_language(
+                language
+            )
             for budget in sorted(used | {position.budget for position in statement.positions})
         },
         flavours={
@@ -135,7 +137,7 @@ def _make(workbench: Workbench, tx: Transaction, institution: str, month: Month)
         institution=institution,
         month=month.name,
         zone=zone.key,
-        final=_is_final(workbench, tx, month),
+        final=is_final(workbench, tx, month),
         heads=heads,
         positions=tuple(listed.of(grants, lines)),
         lines=tuple(lines),
@@ -143,7 +145,7 @@ def _make(workbench: Workbench, tx: Transaction, institution: str, month: Month)
     )
 
 
-def _is_final(workbench: Workbench, tx: Transaction, month: Month) -> bool:
+def is_final(workbench: Workbench, tx: Transaction, month: Month) -> bool:
     """Whether the month is over and every session that ran in it is charged past its end."""
     end_ms = month.end_ms(workbench.policy.zone)
     if to_ms(workbench.clock()) < end_ms:
@@ -201,7 +203,7 @@ class _Positions:
 
     def _periods(self, budget: str, granted: Collection[tuple[str, str]]) -> Iterator[Period]:
         """The periods of a budget that the month is in, one after the other."""
-        rule = paying(self._workbench, budget, self._institution).periods
+        rule = known_or_gone(self._workbench, budget, self._institution).periods
         if (budget, self._month.name) in granted:
             rule = Months(self._zone)  # as it was then, whatever the settings say now
         start_ms, end_ms = self._month.start_ms(self._zone), self._month.end_ms(self._zone)

@@ -95,7 +95,7 @@ class Leases(Protocol):
     def set_intended(self, session: str, intended_ms: int) -> None:
         """What was kept for somebody is being started only now."""
 
-    def set_payer(self, session: str, payer: str, over_use: bool) -> None:
+    def set_payer(self, session: str, payer: str, paid_by: str, over_use: bool) -> None:
         """Another budget pays from now on, or none."""
 
     def set_stopping(self, session: str, reason: EndReason | None) -> None:

@@ -10,7 +10,7 @@ from labwerk_hub.domain.burndown import WINDOW_DAYS, burn_down, first_needed
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.periods import Period, day_of
 from labwerk_hub.domain.usage import UsageSum, Used, summed_by
-from labwerk_hub.services.budgets import paying
+from labwerk_hub.services.budgets import known_or_gone
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_views import (
     Amount,
@@ -94,7 +94,7 @@ def payers_in(
     paid_by = {one.budget: one.institution for one in listed}
 
     def title(name: str) -> str:
-        return paying(workbench, name, paid_by[name]).title.in_language(language)
+        return known_or_gone(workbench, name, paid_by[name]).title.in_language(language)
 
     return _named(summed_by(listed, lambda one: one.budget), title)
 
@@ -106,7 +106,9 @@ def lines_of(workbench: Workbench, sums: Iterable[UsageSum], language: str) -> t
         UseLine(
             day=date.fromisoformat(one.span),
             budget=one.budget,
-            budget_title=paying(workbench, one.budget, one.institution).title.in_language(language),
+            budget_title=known_or_gone(workbench, one.budget, one.institution).title.in_language(
+                language
+            ),
             flavour=one.flavour,
             flavour_title=flavour_title(workbench, one.flavour, language),
             used=used_view(total_of([one])),
@@ -198,6 +200,7 @@ def period_view(workbench: Workbench, period: Period) -> PeriodView:
     zone, now_ms = workbench.policy.zone, to_ms(workbench.clock())
     return PeriodView(
         name=period.name,
+        title=period.shown,
         first_day=day_of(period.start_ms, zone) if period.is_open else None,
         last_day=day_of(period.end_ms - 1, zone) if period.is_open else None,
         is_open=period.is_open,

@@ -58,10 +58,11 @@ class DayUse(View):
 class PeriodView(View):
     """A period of a budget, both days included; ``is_open`` if anything is granted for it.
 
-    What is in no period has no end either: its days are None.
+    What is in no period has no end either: its days are None. ``title`` is what people read.
     """
 
     name: str
+    title: str
     first_day: date | None
     last_day: date | None
     is_open: bool

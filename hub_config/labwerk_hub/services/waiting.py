@@ -95,6 +95,8 @@ def collect(
         give_up(workbench, tx, ticket, TicketState.LEFT)
         return None
     tx.leases.set_intended(lease.session, now_ms)
+    # What was held in a period that has ended meanwhile is not used in it any more.
+    holds.release(workbench, tx, lease, before_ms=now_ms)
     tx.tickets.set_ended(ticket.id, TicketState.STARTED, now_ms)
     return lease
 

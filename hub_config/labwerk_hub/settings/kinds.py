@@ -23,7 +23,8 @@ Language = Literal["en", "de", "it", "fr"]
 #: Short and final: part of user names, paths and groups; never a double hyphen.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=32)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Hours = Annotated[int, Field(ge=0)]
+#: More than any pool has; exact wherever numbers go.
+Hours = Annotated[int, Field(ge=0, le=10**8)]
 #: Sessions that share a GPU in time; 1: nobody shares it.
 Shares = Annotated[int, Field(ge=1, le=MOST_SHARES)]
 Weight = Annotated[int, Field(ge=1, le=1000)]

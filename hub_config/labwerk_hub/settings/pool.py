@@ -50,7 +50,7 @@ class FlavourSettings(Model):
     slices: dict[str, str] = Field(default_factory=dict)
     cpus: Annotated[float, Field(gt=0, le=1024)]
     memory_gib: Annotated[int, Field(ge=1, le=65536)]
-    ticks: Annotated[int, Field(ge=0)] = 0
+    ticks: Annotated[int, Field(ge=0, le=10**6)] = 0
     #: A session first ends after ``default_hours`` (0: the longest) and may be extended.
     default_hours: Annotated[int, Field(ge=0, le=24 * 31)] = 0
     longest_hours: Annotated[int, Field(ge=1, le=24 * 31)]

@@ -49,6 +49,7 @@ class SqlLeases:
                 ends_ms=lease.ends_ms,
                 longest_ms=lease.longest_ms,
                 payer=lease.payer,
+                paid_by=lease.paid_by,
                 over_use=lease.over_use,
             )
         )
@@ -102,9 +103,9 @@ class SqlLeases:
         """What was kept for somebody is being started only now."""
         self._set(session, intended_ms=intended_ms)
 
-    def set_payer(self, session: str, payer: str, over_use: bool) -> None:
+    def set_payer(self, session: str, payer: str, paid_by: str, over_use: bool) -> None:
         """Another budget pays from now on, or none."""
-        self._set(session, payer=payer, over_use=over_use)
+        self._set(session, payer=payer, paid_by=paid_by, over_use=over_use)
 
     def set_stopping(self, session: str, reason: EndReason | None) -> None:
         """Its stop is asked for; the reason is kept for the end (None: not any more)."""
@@ -214,5 +215,6 @@ def _lease(row: Row[tuple[object, ...]]) -> Lease:
         longest_ms=row.longest_ms,
         stopping=EndReason(row.stopping) if row.stopping else None,
         payer=row.payer,
+        paid_by=row.paid_by,
         over_use=bool(row.over_use),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from labwerk_hub.adapters.sql.tables import balances, entries, postings
 from labwerk_hub.adapters.sql.upsert import add_to
@@ -18,6 +18,7 @@ from labwerk_hub.domain.ledger import (
     GRANTED,
     OVER,
     Posting,
+    PostingKind,
     held,
 )
 from labwerk_hub.services.audit_tables import Head
@@ -145,6 +146,26 @@ class SqlLedger:
         return {
             (budget, period): int(ticks)
             for budget, period, ticks in self._connection.execute(query)
+        }
+
+    def given_to(self, budget: str, period: str) -> dict[tuple[str, str], int]:
+        """What other budgets gave to this one in a period, by their ids and periods."""
+        taken, given = entries.alias("taken"), entries.alias("given")
+        query = (
+            select(given.c.budget, given.c.period, func.sum(given.c.ticks))
+            .select_from(postings)
+            .join(taken, taken.c.posting == postings.c.id)
+            .join(given, given.c.posting == postings.c.id)
+            .where(
+                postings.c.kind.in_([PostingKind.GRANT.value, PostingKind.CARRY.value]),
+                (taken.c.budget == budget) & (taken.c.period == period),
+                (taken.c.account == GRANTED) & (given.c.account == GIVEN),
+            )
+            .group_by(given.c.budget, given.c.period)
+            .order_by(given.c.period)
+        )
+        return {
+            (giver, of): int(ticks) for giver, of, ticks in self._connection.execute(query) if ticks
         }
 
     def periods_of(self, budget: str) -> list[str]:

@@ -87,6 +87,8 @@ leases = Table(
     Column("giving_back_ms", BigInteger),
     #: The budget that pays, and whether it has nothing to pay with.
     Column("payer", String(64), nullable=False, server_default=""),
+    #: Whose budget that is: it may leave the settings while the session runs.
+    Column("paid_by", String(32), nullable=False, server_default=""),
     Column("over_use", Boolean, nullable=False, server_default=false()),
     #: Everybody's open leases, and the latest ended one, among ever more; and counts of starts.
     Index("ix_leases_person_ended_ms", "person", "ended_ms"),

@@ -4,7 +4,9 @@ Revision ID: 0003
 Revises: 0002
 """
 
+import calendar
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,7 +42,9 @@ def upgrade() -> None:
     ):
         op.drop_index(f"ix_leases_{old}", "leases")
         op.create_index(f"ix_leases_{'_'.join(columns)}", "leases", columns)
-    op.execute("UPDATE leases SET payer = 'institution/' || institution")
+    paid_by = sa.Column("paid_by", sa.String(length=32), nullable=False, server_default="")
+    op.add_column("leases", paid_by)
+    op.execute("UPDATE leases SET payer = 'institution/' || institution, paid_by = institution")
     op.execute("UPDATE tickets SET payer = 'institution/' || institution")
     earlier = _earlier_charges()
     op.drop_table("charges")
@@ -159,13 +163,27 @@ def _earlier_charges() -> list[sa.Row[Any]]:
     return list(bind.execute(query))
 
 
+def _day_of(moment_ms: int, month: str | None) -> str:
+    """The day of a charge: in UTC, since the site's time zone is in its settings.
+
+    It stays within the month that it was charged to, where that is known.
+    """
+    day = datetime.fromtimestamp(moment_ms / 1000, UTC).date()
+    if month is None or f"{day:%Y-%m}" == month:
+        return day.isoformat()
+    year, number = map(int, month.split("-"))
+    last = calendar.monthrange(year, number)[1]
+    return f"{month}-01" if f"{day:%Y-%m}" < month else f"{month}-{last:02}"
+
+
 def _book(earlier: list[sa.Row[Any]]) -> None:
     """Earlier charges as postings; what was used then counts as granted then."""
     bind, head = op.get_bind(), GENESIS
     for number, charge in enumerate(earlier, 1):
         budget = f"institution/{charge.institution}"
-        # What cost nothing was not written with a period: there is nothing to add up.
-        period = charge.period or "1970-01"
+        day = _day_of(charge.interval_start_ms, charge.period)
+        # What cost nothing was written without a period.
+        period = charge.period or day[: len("2026-11")]
         lines = [
             (budget, period, "granted", -charge.ticks),
             (budget, period, f"used:{charge.pseudonym}", charge.ticks),
@@ -184,8 +202,7 @@ def _book(earlier: list[sa.Row[Any]]) -> None:
             "institution": charge.institution,
             "budget": budget,
             "person": charge.pseudonym,
-            # The day is not known here: the site's time zone is in its settings.
-            "day": f"{period}-01",
+            "day": day,
         }
         head = link(head, canonical([*values.values(), lines]))
         columns = ", ".join([*values, "hash"])
