@@ -165,6 +165,27 @@ class Books:
         every = {of: (kept.get(of, 0), right.get(of, 0)) for of in kept.keys() | right.keys()}
         return {of: both for of, both in every.items() if both[0] != both[1]}
 
+    def wrong_payers(self) -> list[str]:
+        """Charges that are not booked where they say, by somebody or for somebody else."""
+        rows = self._all(
+            "select p.id, p.session, p.budget, p.person, p.institution, e.budget, e.account,"
+            " l.payer, l.paid_by, (select count(distinct budget) from postings other"
+            "  where other.session = p.session and other.kind = 'charge')"
+            " from postings p join entries e on e.posting = p.id"
+            " join leases l on l.session = p.session where p.kind = 'charge' and e.ticks > 0"
+        )
+        wrong = []
+        for number, session, says, person, paid, budget, account, payer, paid_by, payers in rows:
+            of = f"posting {number} of {session}"
+            if (budget, account) != (says, f"used:{person}"):
+                wrong.append(f"{of} says {says} and {person}, and is booked to {budget}, {account}")
+            if says.startswith("institution/") and says != f"institution/{paid}":
+                wrong.append(f"{of} is paid by {says}, and counted for {paid}")
+            # Who switched may have ended before the new payer paid anything.
+            if payers > 1 and (says == payer) and paid != paid_by:
+                wrong.append(f"{of} is counted for {paid}, and {paid_by} pays")
+        return wrong
+
     def assert_charged_like(self, run: Run) -> None:
         """What the engine says ran is what was charged, to less than a second."""
         lease = self.lease(run.session)

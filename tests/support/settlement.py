@@ -70,6 +70,7 @@ def settled(books: Books, runs: Sequence[Run], leased: Collection[str]) -> Settl
     ]
     if imbalance := books.imbalance():
         found.unbalanced.append(f"debits and credits are {imbalance} ticks apart")
+    found.unbalanced += books.wrong_payers()
     for name, wrong in (("balance", books.wrong_balances()), ("usage", books.wrong_usage())):
         found.unbalanced += [
             f"the {name} of {of} is kept as {kept}, and is {right}"
@@ -86,6 +87,8 @@ def _compare(found: Settlement, books: Books, run: Run, charges: Sequence[Charge
     found.intervals += len(charges)
     found.ticks += expected
     found.ticks_off += abs(expected - charged)
+    if run.ended is not None and abs(expected - charged) > rate:  # a second
+        found.lost.append(f"{run.session}: {expected} ticks ran, {charged} were charged")
     for one, following in pairwise(charges):
         if following.start_ms < one.end_ms:
             found.duplicates.append(f"{run.session}: {one} and {following}")
