@@ -10,7 +10,7 @@ from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from labwerk_hub.domain.mails import Mail
 from labwerk_hub.domain.people import Identity, Role
 from labwerk_hub.domain.requests import BudgetRequest, RequestState
-from sqlalchemy.exc import IntegrityError
+from labwerk_hub.errors import DatabaseError
 
 ANNA = Identity(
     issuer="https://sso.example",
@@ -108,7 +108,7 @@ def test_a_person_asks_once_for_the_same_at_a_time(database: SqlDatabase) -> Non
         tx.requests.add(REQUEST)
         tx.requests.add(replace(REQUEST, id="br-2", whole=True))
         assert tx.requests.open_of("thr--anna", "project/rotor", False) == REQUEST
-    with pytest.raises(IntegrityError), database.writing() as tx:
+    with pytest.raises(DatabaseError), database.writing() as tx:
         tx.requests.add(replace(REQUEST, id="br-3"))
     with database.writing() as tx:
         tx.requests.set_ended("br-1", RequestState.DECLINED, 2_000, decided_by="iwe--mira")

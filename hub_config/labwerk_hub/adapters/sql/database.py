@@ -16,7 +16,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError as SqlError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from labwerk_hub.adapters.sql.activities import SqlActivities, SqlOutcomes
@@ -229,6 +236,12 @@ class SqlDatabase:
                 raise
             url = self._engine.url.render_as_string(hide_password=True)
             raise DatabaseError(f"{url}: {_said(error)}; {remedy}") from error
+        except (IntegrityError, DataError) as error:
+            # The tables' own rules: a charge twice, more than is free, a unit held twice.
+            url = self._engine.url.render_as_string(hide_password=True)
+            raise DatabaseError(
+                f"{url}: {_said(error)}; nothing of it was written. Please report this."
+            ) from error
 
 
 def migrate(url: str) -> None:
