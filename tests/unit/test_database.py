@@ -239,6 +239,7 @@ _REST = (
     "made_by, session, start_ms, end_ms, idle_ms, flavour, institution, budget, person, day, hash"
 )
 _ENTRY = "posting, line, budget, period, account, ticks"
+_OTHER_LINE = "posting, 9, budget, period, account, 7"
 _EVENT = "kind, actor, subject, object, content, salt, content_digest, hash"
 
 
@@ -248,7 +249,7 @@ _EVENT = "kind, actor, subject, object, content, salt, content_digest, hash"
         f"postings SELECT id, 'grant', 'other', 0, {_REST} FROM postings",
         f"postings SELECT id + 9, kind, key, 0, {_REST} FROM postings",
         "entries SELECT posting, line, budget, period, account, 7 FROM entries",
-        f"entries (rowid, {_ENTRY}) SELECT rowid, posting, 9, budget, period, account, 7 FROM entries",
+        f"entries (rowid, {_ENTRY}) SELECT rowid, {_OTHER_LINE} FROM entries",
         "allotments SELECT id, budget, person, period, 7, made_ms, made_by FROM allotments",
         f"events SELECT id, 0, {_EVENT} FROM events",
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 
 def refuse_changes(connection: Connection, table: str) -> None:
@@ -32,6 +32,15 @@ def refuse_changes(connection: Connection, table: str) -> None:
                     f"BEGIN SELECT RAISE(ABORT, '{sentence}'); END"
                 )
             )
+    if connection.dialect.name == "sqlite":
+        # INSERT OR REPLACE removes rows without the trigger of DELETE.
+        connection.execute(
+            text(
+                f"CREATE TRIGGER {table}_refuse_replace BEFORE INSERT ON {table} "
+                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {_is_taken(connection, table)}) "
+                f"BEGIN SELECT RAISE(ABORT, '{sentence}'); END"
+            )
+        )
     if connection.dialect.name == "postgresql":
         name = f"{table}_refuse_truncate"
         connection.execute(
@@ -40,6 +49,19 @@ def refuse_changes(connection: Connection, table: str) -> None:
                 f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_delete()"
             )
         )
+
+
+def _is_taken(connection: Connection, table: str) -> str:
+    """Whether a row that is there has what the new one may not have as well."""
+    there = inspect(connection)
+    alone: list[Sequence[str | None]] = [
+        there.get_pk_constraint(table)["constrained_columns"],
+        *(each["column_names"] for each in there.get_unique_constraints(table)),
+        *(each["column_names"] for each in there.get_indexes(table) if each["unique"]),
+        ["rowid"],
+    ]
+    same = (" AND ".join(f"{column} = NEW.{column}" for column in columns) for columns in alone)
+    return " OR ".join(f"({each})" for each in same)
 
 
 def refuse_all_but_redaction(
