@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.domain.ledger import MOST_GPU_HOURS, TICKS_PER_GPU_HOUR
 from labwerk_hub.services.use_tables import Table, as_csv
 from labwerk_hub.services.views import View
 
-#: GPU-hours; more than any budget has, and few enough to be counted in ticks.
-GpuHours = Annotated[Decimal, Field(ge=0, le=10**9, examples=[40])]
+#: GPU-hours, decimal.
+GpuHours = Annotated[Decimal, Field(ge=0, le=MOST_GPU_HOURS, examples=[40])]
 Words = Annotated[str, Field(max_length=1000)]
 #: What every route that gives out a table may answer with.
 CSV: dict[int | str, dict[str, object]] = {

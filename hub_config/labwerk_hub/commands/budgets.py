@@ -29,13 +29,13 @@ class GpuHours(click.ParamType[int | str]):
         self, value: object, _param: click.Parameter | None, _context: click.Context | None
     ) -> int | str:
         """The ticks, rounded to the nearest, or the word."""
-        from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+        from labwerk_hub.domain.ledger import MOST_GPU_HOURS, TICKS_PER_GPU_HOUR
 
         if isinstance(value, int) or (self._or_default and value == _DEFAULT):
             return value if isinstance(value, int) else _DEFAULT
         try:
             hours = Decimal(str(value))
-            if not hours.is_finite() or abs(hours) > 10**9:
+            if not hours.is_finite() or abs(hours) > MOST_GPU_HOURS:
                 raise InvalidOperation
         except InvalidOperation:
             other = f", or {_DEFAULT!r}" if self._or_default else ""

@@ -18,6 +18,9 @@ from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND
 from labwerk_hub.domain.metering import Usage
 
 TICKS_PER_GPU_HOUR = TICKS_PER_GPU_SECOND * 3600
+#: More than any pool has in a year, and exact wherever numbers go.
+MOST_GPU_HOURS = 100_000_000
+MOST_TICKS = MOST_GPU_HOURS * TICKS_PER_GPU_HOUR
 #: Who books what nobody asked for.
 BY_ITSELF = "labwerk"
 

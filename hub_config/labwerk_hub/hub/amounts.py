@@ -7,12 +7,10 @@ from decimal import Decimal
 
 from babel.numbers import NumberFormatError, parse_decimal
 
-from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.domain.ledger import MOST_GPU_HOURS, TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError
 
-#: More than any pool has in a year, and exact wherever numbers go.
-MOST_HOURS = 100_000_000
 _PLAIN = re.compile(r"\d{1,12}(?:[.,]\d{1,6})?")
 
 
@@ -41,8 +39,10 @@ def ticks_of(typed: str, language: str) -> int:
                 Message("Please give a number of GPU-hours, such as %(example)s.", {"example": 20})
             ) from None
         hours = Decimal(text.replace(",", "."))
-    if not hours.is_finite() or not 0 <= hours <= MOST_HOURS:
+    if not hours.is_finite() or not 0 <= hours <= MOST_GPU_HOURS:
         raise AmountError(
-            Message("Please give a number of GPU-hours from 0 to %(most)s.", {"most": MOST_HOURS})
+            Message(
+                "Please give a number of GPU-hours from 0 to %(most)s.", {"most": MOST_GPU_HOURS}
+            )
         )
     return round(hours * TICKS_PER_GPU_HOUR)

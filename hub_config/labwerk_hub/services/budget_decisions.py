@@ -10,7 +10,7 @@ from typing import ClassVar
 from labwerk_hub.domain.allotments import granted_to, share_of
 from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.events import ROOT, EventKind
-from labwerk_hub.domain.ledger import GRANTED
+from labwerk_hub.domain.ledger import GRANTED, MOST_TICKS
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import Period
@@ -29,9 +29,6 @@ from labwerk_hub.services.budgets import allot, open_now
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import render
-
-#: More than any budget has, and exact wherever numbers go.
-_MOST_TICKS = 1 << 52
 
 
 class BudgetDecisionError(LabwerkError):
@@ -189,7 +186,7 @@ def _granted(tx: Transaction, budget: Budget, period: Period) -> int:
 def _check_amount(ticks: int | None) -> None:
     if ticks is not None and ticks < 0:
         raise BudgetDecisionError(Message("An amount of GPU-hours cannot be below zero."))
-    if ticks is not None and ticks > _MOST_TICKS:
+    if ticks is not None and ticks > MOST_TICKS:
         raise BudgetDecisionError(Message("No budget can have that many GPU-hours."))
 
 
