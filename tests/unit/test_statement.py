@@ -46,7 +46,9 @@ def test_a_month_ends_where_the_next_one_begins() -> None:
     assert december.end_ms(BERLIN) == Month(2027, 1).start_ms(BERLIN)
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026", "November", "2026-1", "2026-11-01"])
+@pytest.mark.parametrize(
+    "text", ["2026-13", "2026", "November", "2026-1", "2026-11-01", "9999-12", "0001-01"]
+)
 def test_what_is_no_month_is_said(site: Site, text: str) -> None:
     with pytest.raises(StatementError, match=r"is no month; write it like 2026-11"):
         site.statement(text)

@@ -21,6 +21,9 @@ from labwerk_hub.domain.periods import midnight_ms
 
 #: What the canonical form begins with; another one if its parts ever change.
 FORM = "labwerk-statement-1"
+#: Months before the first and after the last can still be reckoned with (``date`` ends in
+#: 9999); what an earlier version booked without a period stands in 1970.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
 @dataclass(frozen=True, order=True)
@@ -32,8 +35,13 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Month:
-        """The month that ``2026-11`` is; ValueError for anything else."""
+        """The month that ``2026-11`` is; ValueError for anything else.
+
+        So it is for years in which there was no ledger, or that have no next one.
+        """
         day = date.fromisoformat(f"{text}-01")
+        if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise ValueError(f"{text} is no month that there can be use in")
         return cls(day.year, day.month)
 
     @classmethod
