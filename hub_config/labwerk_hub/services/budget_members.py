@@ -111,7 +111,7 @@ class _People:
             paid=used_view(self._paid.get(pseudonym, Used())),
             seen_at=from_ms(seen_ms) if seen_ms is not None else None,
             is_member=is_member,
-            is_leaver=is_leaver(self._workbench, person),
+            is_leaver=is_ours and is_leaver(self._workbench, person),
         )
 
 
