@@ -117,7 +117,9 @@ def test_months_are_those_of_the_sites_zone_and_the_present_one_is_there_at_once
     assert [day.day for day in december.days] == [date(2026, 12, 1)]
 
 
-@pytest.mark.parametrize("month", ["2026", "2026-13", "november", "2026-11-01", ""])
+@pytest.mark.parametrize(
+    "month", ["2026", "2026-13", "november", "2026-11-01", "", "9999-12", "0001-01"]
+)
 def test_what_is_no_month_is_refused_in_a_sentence(site: UseSite, month: str) -> None:
     with pytest.raises(UnknownMonthError, match="write it like 2026-11"):
         own(site, site.anna, month)
@@ -287,6 +289,10 @@ def test_who_has_not_signed_in_for_ninety_days_is_a_leaver(site: UseSite) -> Non
     shown = page(site, site.mira, THR)
     assert member(shown, site.anna).is_leaver
     assert not member(shown, site.lea).is_leaver
+    of_project = page(site, site.lea, ROTOR)
+    for anybody in (site.anna, site.bo):  # when they signed in is not for leads to know
+        assert member(of_project, anybody).seen_at is None
+        assert not member(of_project, anybody).is_leaver
 
 
 def test_the_day_a_project_runs_out_stands_in_the_list(site: UseSite) -> None:
@@ -358,6 +364,11 @@ def test_a_name_is_never_a_formula_and_commas_stay_in_their_cell(site: UseSite) 
     somebody(site.bench.workbench, '=HYPERLINK("x"), Eve', "project-rotor")
     text = use_tables.as_csv(use_tables.of_members(page(site, site.lea, ROTOR)))
     assert '"\'=HYPERLINK(""x""), Eve"' in text
+
+
+def test_every_cell_is_safe_for_a_spreadsheet_and_numbers_stay_numbers() -> None:
+    table = use_tables.Table(("a", "b", "c"), (("-1.500000", "@cmd", "-1+2"),))
+    assert use_tables.as_csv(table) == "a,b,c\r\n-1.500000,'@cmd,'-1+2\r\n"
 
 
 def test_every_table_has_as_many_cells_as_columns(site: UseSite) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ _MS_PER_HOUR = 3_600_000
 _PLACES = Decimal("0.000001")
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _USED = ("gpu_hours", "over_use_gpu_hours", "idle_gpu_hours", "hours", "idle_hours", "sessions")
 _FIGURES = (
     "granted_gpu_hours", "carried_gpu_hours", "given_gpu_hours", "total_gpu_hours",
@@ -52,8 +54,13 @@ def as_csv(table: Table) -> str:
     text = io.StringIO(newline="")
     rows = csv.writer(text, dialect="excel")  # RFC 4180: commas, CR LF, doubled quotes
     rows.writerow(table.columns)
-    rows.writerows(table.rows)
+    rows.writerows([as_text(cell) for cell in row] for row in table.rows)
     return text.getvalue()
+
+
+def as_text(cell: str) -> str:
+    """A cell that no spreadsheet runs: what looks like a formula gets a quotation mark."""
+    return cell if not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell) else f"'{cell}"
 
 
 def of_person(page: MyUse) -> Table:
@@ -64,9 +71,9 @@ def of_person(page: MyUse) -> Table:
             (
                 line.day.isoformat(),
                 line.budget,
-                _text(line.budget_title),
+                line.budget_title,
                 line.flavour,
-                _text(line.flavour_title),
+                line.flavour_title,
                 *_used(line.used),
             )
             for line in page.lines
@@ -88,7 +95,7 @@ def of_members(page: BudgetPage) -> Table:
                 page.head.id,
                 page.period.name,
                 member.name or "",
-                _text(member.display_name),
+                member.display_name,
                 member.institution.name,
                 _yes(member.is_member),
                 gpu_hours(member.share_ticks),
@@ -158,7 +165,7 @@ def _budget(row: BudgetRow) -> tuple[str, ...]:
     )  # fmt: skip
     return (
         row.head.id,
-        _text(row.head.title),
+        row.head.title,
         row.head.institution.name,
         row.period.name,
         *(gpu_hours(ticks) for ticks in amounts),
@@ -180,10 +187,6 @@ def _used(used: UsedView) -> tuple[str, ...]:
 
 def _hours(ms: int) -> str:
     return f"{(Decimal(ms) / _MS_PER_HOUR).quantize(_PLACES):f}"
-
-
-def _text(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _yes(is_so: bool) -> str:

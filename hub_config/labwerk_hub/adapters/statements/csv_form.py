@@ -19,6 +19,7 @@ from labwerk_hub.adapters.statements.form import (
 )
 from labwerk_hub.domain.statement import Line, Statement, Sums
 from labwerk_hub.services.statement import Names
+from labwerk_hub.services.use_tables import as_text
 
 COLUMNS = (
     "record", "institution", "month", "status", "budget", "person", "name", "flavour",
@@ -27,8 +28,6 @@ COLUMNS = (
     "posting", "posting_hash", "event", "event_hash", "signature",
 )  # fmt: skip
 _WHERE = ("record", "budget", "person", "flavour")
-#: What a spreadsheet would take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(statement: Statement, names: Names) -> bytes:
@@ -37,9 +36,8 @@ def write(statement: Statement, names: Names) -> bytes:
     rows = csv.writer(text, dialect="excel")  # RFC 4180: commas, CR LF, doubled quotes
     rows.writerow(COLUMNS)
     for line in statement.lines:
-        name = names.people.get(line.person, "")
-        shown = f"'{name}" if name.startswith(_FORMULA) else name
-        who = (line.budget, line.person, shown, line.flavour)
+        name = as_text(names.people.get(line.person, ""))
+        who = (line.budget, line.person, name, line.flavour)
         rows.writerow(_row(statement, "use", who, line))
     rows.writerow(_row(statement, "total", ("", "", "", ""), statement.sums))
     return text.getvalue().encode()
