@@ -81,8 +81,7 @@ class MailLoop:
             self._in_trouble = found.trouble is not None
         for given_up in found.given_up:
             _log.warning(
-                "Mail %s (%s) is given up after %d tries; `labwerk mail list` says why",
-                given_up.id,
-                given_up.key,
+                "Mail %s is given up after %d tries; `labwerk mail list` says why",
+                given_up.id,  # its key has people's names in it
                 given_up.tries,
             )
