@@ -6,7 +6,9 @@ from labwerk_hub.domain.budgets import Budget, BudgetKind
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Institution, Role
 from labwerk_hub.domain.periods import Months, Period
+from labwerk_hub.domain.statement import Month
 from labwerk_hub.services import mail, mail_texts
+from labwerk_hub.services.statement import is_final
 from labwerk_hub.services.workbench import Workbench
 
 #: Per cent of a budget, below which its leads are told.
@@ -30,7 +32,7 @@ def _tell_low(workbench: Workbench) -> int:
             if budget.kind is BudgetKind.INSTITUTION or not budget.leads or not period.is_open:
                 continue
             figures = tx.ledger.figures(budget.id, period.name)
-            left = figures.total - figures.used
+            left = figures.total - (figures.used - figures.over)  # over-use took nothing of it
             if 100 * left < LOW_PERCENT * figures.total:
                 low.append((budget, period, left, figures.total))
     written = 0
@@ -52,10 +54,7 @@ def _tell_statements(workbench: Workbench) -> int:
     month = months.before(months.at(to_ms(workbench.clock())))
     assert month is not None  # there always was a month before
     with workbench.database.reading() as tx:
-        if any(
-            (lease.metered_to_ms or lease.intended_ms) < month.end_ms
-            for lease in tx.leases.unended()
-        ):
+        if not is_final(workbench, tx, Month.parse(month.name)):
             return 0
         due = [
             institution
