@@ -11,10 +11,19 @@ from labwerk_hub.domain.budget_rights import may_ask_whole, may_decide, may_deci
 from labwerk_hub.domain.budgets import Balance, BudgetKind
 from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.events import EventKind
-from labwerk_hub.domain.ledger import FREE, TICKS_PER_GPU_HOUR, Posting, PostingKind, move, used
+from labwerk_hub.domain.ledger import (
+    FREE,
+    OVER,
+    TICKS_PER_GPU_HOUR,
+    Posting,
+    PostingKind,
+    move,
+    used,
+)
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.requests import RequestState
 from labwerk_hub.domain.texts import Localized
+from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services import budget_news, budget_requests, request_decisions
 from labwerk_hub.services.budget_requests import (
     BudgetRequestError,
@@ -24,7 +33,6 @@ from labwerk_hub.services.budget_requests import (
 from labwerk_hub.services.budgets import UnknownBudgetError, balance_in, budget_of, open_now
 from labwerk_hub.services.mail import send_due
 from labwerk_hub.services.workbench import MailPolicy
-from sqlalchemy.exc import IntegrityError
 from support.mailing import MailServer, client_of, mail_server, somebody
 from support.workbench import Bench, budget, budgets
 
@@ -66,12 +74,12 @@ class Site:
         assert found is not None
         return found.state
 
-    def use(self, ticks: int) -> None:
-        """Charge the project for Anna's use of it."""
+    def use(self, ticks: int, account: str = FREE) -> None:
+        """Charge the project for Anna's use of it, from what is free or over and above."""
         open_now(self.bench.workbench)
-        entries = move(ROTOR, "2026-11", FREE, used(self.anna.pseudonym), ticks)
+        entries = move(ROTOR, "2026-11", account, used(self.anna.pseudonym), ticks)
         with self.bench.workbench.database.writing() as tx:
-            key = f"test-{ticks}"
+            key = f"test-{account}-{ticks}"
             tx.ledger.post(Posting(PostingKind.HOLD, key, self.bench.clock.ms, "labwerk", entries))
 
 
@@ -121,10 +129,26 @@ def test_who_asks_again_changes_what_they_asked_for(site: Site) -> None:
     assert len(site.mails()) == 1
 
 
+def test_asking_and_withdrawing_in_turn_writes_one_mail(site: Site) -> None:
+    work = site.bench.workbench
+    for hours in (5, 6, 7):
+        asked = budget_requests.ask(work, site.anna, ROTOR, hours * HOUR, "Sorry")
+        budget_requests.withdraw(work, site.anna, asked.id)
+    last = budget_requests.ask(work, site.anna, ROTOR, 8 * HOUR, "Now for good")
+    assert len(site.mails()) == 1
+    (found,) = budget_requests.open_for(work, site.lea)
+    assert found.request == last
+    assert (last.id, last.wanted_ticks, last.words) == (asked.id, 8 * HOUR, "Now for good")
+    request_decisions.decline(work, site.lea, last.id)
+    again = budget_requests.ask(work, site.anna, ROTOR)
+    assert again.id != last.id
+    assert site.mails().keys() == {"anna@thr.example", "lea@thr.example"}
+
+
 def test_the_table_itself_refuses_a_second_open_request(site: Site) -> None:
     request = budget_requests.ask(site.bench.workbench, site.anna, ROTOR)
     with (
-        pytest.raises(IntegrityError),
+        pytest.raises(DatabaseError),
         site.bench.workbench.database.writing() as tx,
     ):
         tx.requests.add(replace(request, id="br-2"))
@@ -186,7 +210,8 @@ def test_a_request_can_be_withdrawn_by_whoever_made_it_alone(site: Site) -> None
         budget_requests.withdraw(work, site.lea, request.id)
     budget_requests.withdraw(work, site.anna, request.id)
     assert budget_requests.open_for(work, site.lea) == ()
-    assert budget_requests.ask(work, site.anna, ROTOR).id != request.id
+    assert budget_requests.ask(work, site.anna, ROTOR).id == request.id
+    assert budget_requests.open_for(work, site.lea) != ()
 
 
 def test_a_request_lapses_with_its_period(site: Site) -> None:
@@ -340,6 +365,7 @@ def test_erasing_somebody_empties_what_they_wrote(site: Site) -> None:
 def test_leads_are_told_once_in_a_period_that_less_than_a_fifth_is_left(site: Site) -> None:
     work = site.bench.workbench
     site.use(80 * HOUR)
+    site.use(30 * HOUR, OVER)  # which leaves as much as there was
     assert budget_news.tell(work) == 0
     site.use(1)
     assert budget_news.tell(work) == 1

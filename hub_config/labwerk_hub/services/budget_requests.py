@@ -14,6 +14,7 @@ from typing import ClassVar
 from labwerk_hub.domain.budget_rights import may_ask_whole, may_decide, may_decide_whole
 from labwerk_hub.domain.budgets import Budget, BudgetKind
 from labwerk_hub.domain.events import ROOT, EventKind
+from labwerk_hub.domain.ledger import MOST_TICKS
 from labwerk_hub.domain.mails import is_address, plain_words
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person, Role
@@ -26,9 +27,6 @@ from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import render
-
-#: More than any budget has, and exact wherever numbers go.
-_MOST_TICKS = 1 << 52
 
 
 class BudgetRequestError(LabwerkError):
@@ -79,7 +77,8 @@ def ask(
 
     Without ``wanted_ticks`` they choose how much. ``whole`` asks for the budget itself, which
     is for those who answer for it. Who has asked for the same before changes what they asked
-    for. Raises UnknownBudgetError, BudgetRequestError.
+    for; what they withdrew is open again, and nobody is told a second time. Raises
+    UnknownBudgetError, BudgetRequestError.
     """
     budget = budget_of(workbench, budget_name)
     if wanted_ticks is not None:
@@ -109,8 +108,9 @@ def ask(
             return replace(known, wanted_ticks=wanted_ticks, words=written)
         if known is not None:
             tx.requests.set_ended(known.id, RequestState.LAPSED, now_ms)
+        old = tx.requests.withdrawn_of(person.name, budget.id, period.name, whole)
         request = BudgetRequest(
-            id=f"br-{secrets.token_hex(6)}",
+            id=old.id if old is not None else f"br-{secrets.token_hex(6)}",
             budget=budget.id,
             period=period.name,
             person=person.name,
@@ -120,7 +120,10 @@ def ask(
             state=RequestState.OPEN,
             made_ms=now_ms,
         )
-        tx.requests.add(request)
+        if old is not None:
+            tx.requests.reopen(old.id, wanted_ticks, written, now_ms)
+        else:
+            tx.requests.add(request)
         letter = mail_texts.request_made(request, budget, person.display_name)
         for decider in deciders(tx, request, budget, by_mail=True):
             key = f"request/{request.id}/made"
@@ -241,7 +244,7 @@ def _payers(workbench: Workbench, person: Person) -> tuple[Budget, ...]:
 
 def check_amount(ticks: int) -> None:
     """Refuse an amount that is none. Raises BudgetRequestError."""
-    if not 0 < ticks <= _MOST_TICKS:
+    if not 0 < ticks <= MOST_TICKS:
         raise BudgetRequestError(Message("How much more must be a number above zero."))
 
 

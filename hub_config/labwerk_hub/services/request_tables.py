@@ -27,11 +27,19 @@ class Requests(Protocol):
     def open_of(self, person: str, budget: str, whole: bool) -> BudgetRequest | None:
         """What the person asks for of a budget."""
 
+    def withdrawn_of(
+        self, person: str, budget: str, period: str, whole: bool
+    ) -> BudgetRequest | None:
+        """What the person asked for last of a budget in a period, and then withdrew."""
+
     def of_person(self, person: str) -> list[BudgetRequest]:
         """All that the person ever asked for, the oldest first."""
 
     def set_words(self, request: str, wanted_ticks: int | None, words: str) -> None:
         """It is asked for once more, otherwise."""
+
+    def reopen(self, request: str, wanted_ticks: int | None, words: str, made_ms: int) -> None:
+        """What was withdrawn is asked for once more."""
 
     def set_ended(
         self,

@@ -54,6 +54,16 @@ class SqlRequests:
         found = self._list(_OPEN & theirs & (requests.c.whole.is_(whole)))
         return found[0] if found else None
 
+    def withdrawn_of(
+        self, person: str, budget: str, period: str, whole: bool
+    ) -> BudgetRequest | None:
+        """What the person asked for last of a budget in a period, and then withdrew."""
+        theirs = (requests.c.person == person) & (requests.c.budget == budget)
+        same = (requests.c.period == period) & requests.c.whole.is_(whole)
+        withdrawn = requests.c.state == RequestState.WITHDRAWN.value
+        found = self._list(theirs & same & withdrawn)
+        return found[-1] if found else None
+
     def of_person(self, person: str) -> list[BudgetRequest]:
         """All that the person ever asked for, the oldest first."""
         return self._list(requests.c.person == person)
@@ -61,6 +71,12 @@ class SqlRequests:
     def set_words(self, request: str, wanted_ticks: int | None, words: str) -> None:
         """It is asked for once more, otherwise."""
         self._set(request, wanted_ticks=wanted_ticks, words=words)
+
+    def reopen(self, request: str, wanted_ticks: int | None, words: str, made_ms: int) -> None:
+        """What was withdrawn is asked for once more."""
+        state = RequestState.OPEN.value
+        self._set(request, state=state, ended_ms=None, made_ms=made_ms)
+        self.set_words(request, wanted_ticks, words)
 
     def set_ended(
         self,
