@@ -136,8 +136,8 @@ def erase(workbench: Workbench, name: str) -> Erased:
     """Remove name, address, account, groups and all words of a person for good.
 
     What the ledger has of them stays, under a pseudonym that leads to nobody any more; so do
-    events in which they did something to others without a word of theirs. Raises UnknownPersonError, LeaverError while
-    a session of theirs runs.
+    events in which they did something to others without a word of theirs. Raises
+    UnknownPersonError, LeaverError while a session of theirs runs.
     """
     with workbench.database.writing() as tx:
         now_ms, person = to_ms(workbench.clock()), _without_session(tx, name)
