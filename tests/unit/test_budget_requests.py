@@ -298,6 +298,18 @@ def test_where_there_are_no_shares_a_lead_is_sent_to_the_institution(site: Site)
     assert site.balance(site.anna).budget_left == 101 * HOUR
 
 
+def test_for_more_of_an_institutions_own_budget_its_administrator_is_sent_to_an_operator(
+    site: Site,
+) -> None:
+    found = site.bench.workbench.catalogue.budgets
+    shared = replace(found[THR], person_ticks=None)
+    site.bench.with_catalogue(budgets={**found, THR: shared})
+    work = site.bench.workbench
+    asked = budget_requests.ask(work, site.anna, THR)
+    with pytest.raises(BudgetRequestError, match="an operator decides about that"):
+        request_decisions.grant(work, site.mira, asked.id, HOUR)
+
+
 def test_a_stranger_does_not_learn_that_a_request_exists(site: Site) -> None:
     work = site.bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from labwerk_hub.domain.allotments import share_of
 from labwerk_hub.domain.budget_rights import may_decide, may_decide_whole
-from labwerk_hub.domain.budgets import Budget
+from labwerk_hub.domain.budgets import Budget, BudgetKind
 from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.ledger import GRANTED
 from labwerk_hub.domain.mails import plain_words
@@ -63,6 +63,14 @@ def grant(
             allot(workbench, tx, actor(by), budget, person, share + ticks, period)
         elif by is None or may_decide_whole(by, budget):
             _enlarge(workbench, tx, by, budget, period, ticks)
+        elif budget.kind is BudgetKind.INSTITUTION:
+            raise BudgetRequestError(
+                Message(
+                    "Everybody may use all that “%(title)s” has. "
+                    "Ask for more for the whole budget; an operator decides about that.",
+                    {"title": budget.title},
+                )
+            )
         else:
             raise BudgetRequestError(
                 Message(
