@@ -84,6 +84,6 @@ def test_no_two_people_ever_get_one_name(display_names: list[str]) -> None:
 
 
 def test_a_person_is_an_identity_with_a_name_and_a_user_id() -> None:
-    person = Person.of(ANNA, name="thr--anna-mueller", uid=200001)
+    person = Person.of(ANNA, name="thr--anna-mueller", uid=200001, pseudonym="p-1")
     assert (person.name, person.uid) == ("thr--anna-mueller", 200001)
     assert (person.subject, person.groups) == (ANNA.subject, ANNA.groups)

@@ -57,6 +57,7 @@ def test_people_are_in_their_provider_s_groups_and_in_their_institution_s() -> N
         roles=frozenset(),
         name="thr--anna",
         uid=200_000,
+        pseudonym="p-1",
     )
     assert groups_of(anna) == COURSE
 
