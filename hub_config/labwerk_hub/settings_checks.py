@@ -5,13 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labwerk_hub.budget_checks import budget_faults
 from labwerk_hub.domain.gpu import Inventory
-from labwerk_hub.domain.periods import OUTSIDE
 from labwerk_hub.pool_checks import declared, flavour_faults, unserved
 
 #: Sections whose entries are told apart by these keys.
@@ -175,37 +173,12 @@ def _references(raw: Mapping[str, Any]) -> Iterator[_Fault]:
 
 
 def _budgets(raw: Mapping[str, Any]) -> Iterator[_Fault]:
-    for section in ("institutions", "projects", "courses"):
-        for index, entry in enumerate(_entries(raw, section)):
-            where = _at(section, index, entry)
-            period = entry.get("period", "dates" if section == "courses" else "month")
-            if period == "dates" and not ("first_day" in entry and "last_day" in entry):
-                yield _Fault(where, "period", period, "needs first_day and last_day")
-            if period == "term" and not _entries(raw, "terms"):
-                yield _Fault(where, "period", period, "needs at least one entry in [[terms]]")
-            if section == "projects" and entry.get("gpu_hours") and "institution" not in entry:
-                remedy = "needs institution, the one that the budget is given from"
-                yield _Fault(where, "gpu_hours", entry["gpu_hours"], remedy)
-    dated = ("terms", "institutions", "projects", "courses")
-    for section in dated:
-        for index, entry in enumerate(_entries(raw, section)):
-            first, last = entry.get("first_day"), entry.get("last_day")
-            if isinstance(first, date) and isinstance(last, date) and last < first:
-                remedy = f"must not be before first_day ({first})"
-                yield _Fault(_at(section, index, entry), "last_day", str(last), remedy)
-    for index, entry in enumerate(_entries(raw, "terms")):
-        if entry.get("name") == OUTSIDE:
-            remedy = "means the time without a term; choose another name"
-            yield _Fault(_at("terms", index, entry), "name", OUTSIDE, remedy)
-    ordered = sorted(
-        (entry["first_day"], entry["last_day"], str(entry.get("name")), index)
-        for index, entry in enumerate(_entries(raw, "terms"))
-        if isinstance(entry.get("first_day"), date) and isinstance(entry.get("last_day"), date)
-    )
-    for before, after in pairwise(ordered):
-        if after[0] <= before[1]:
-            remedy = f"must be after the last day of “{before[2]}” ({before[1]})"
-            yield _Fault(f"terms[{after[3] + 1}] “{after[2]}”", "first_day", str(after[0]), remedy)
+    entries = {
+        section: _entries(raw, section)
+        for section in ("institutions", "projects", "courses", "terms")
+    }
+    for section, index, key, value, remedy in budget_faults(entries):
+        yield _Fault(_at(section, index, entries[section][index]), key, value, remedy)
 
 
 def _gpus(raw: Mapping[str, Any]) -> Iterator[_Fault]:

@@ -16,6 +16,7 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR as HOUR
 from labwerk_hub.domain.periods import Term, Terms
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import lifetime, payers, sessions, statement
+from labwerk_hub.services.budget_decisions import BudgetDecisionError, set_share
 from labwerk_hub.services.budgets import allot, budget_of, open_now
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reconcile import reconcile
@@ -221,3 +222,29 @@ def test_a_project_that_is_over_runs_nothing_without_budget_either(bench: Bench)
     with pytest.raises(RefusedError) as refused:
         sessions.admit(bench.workbench, anna, Request("small", "base", payer=ROTOR))
     assert refused.value.refusal.reason is Reason.BUDGET_USED_UP
+
+
+def test_a_session_without_budget_is_paid_for_as_soon_as_there_is_enough(bench: Bench) -> None:
+    _settings(bench, thr=0, over_use=True)
+    anna = bench.person("Anna")
+    session = bench.start(anna).session
+    assert bench.lease(session).over_use
+    bench.clock.step(minutes=10)
+    with bench.workbench.database.writing() as tx:
+        allot(bench.workbench, tx, "root", budget_of(bench.workbench, THR), None, 5 * HOUR)
+    reconcile(bench.workbench, [anna])
+    assert not bench.lease(session).over_use
+    bench.clock.step(minutes=10)
+    reconcile(bench.workbench, [anna])
+    figures = bench.figures(THR)
+    assert (figures.used, figures.over) == (SMALL * 1200, SMALL * 600)
+
+
+def test_a_share_is_not_made_smaller_than_what_is_used_and_promised_in_its_period(
+    bench: Bench,
+) -> None:
+    anna = _anna(bench)
+    bench.start(anna)
+    with pytest.raises(BudgetDecisionError, match=r"Anna cannot have less than 0\.25"):
+        set_share(bench.workbench, None, THR, anna, SMALL * 3600, "2026-11")
+    set_share(bench.workbench, None, THR, anna, SMALL * 3600)

@@ -74,6 +74,22 @@ def test_a_title_may_be_one_text_for_every_language() -> None:
         ('domains = ["iwe.example"]', 'domains = ["th-rhein.example"]', "belongs to thr already"),
         ("windpark_scada", "windpork_scada", "is no file below"),
         ('name = "keller"', 'name = "Keller & Co"', "institutions[3] “Keller & Co”.name"),
+        (
+            "gpu_hours = 60\nperson_gpu_hours = 20",
+            "gpu_hours = 350\nperson_gpu_hours = 20",
+            "makes 350 that “iwe” gives on, which has gpu_hours = 200",
+        ),
+        (
+            "person_gpu_hours = 80",
+            "person_gpu_hours = 800",
+            "must not be more than gpu_hours (200)",
+        ),
+        ("gpu_hours = 400", f"gpu_hours = {10**12}", "should be less than or equal to 100000000"),
+        (
+            "last_day = 2027-02-05",
+            "last_day = 2026-02-05",
+            "must not be before first_day (2026-10-12)",
+        ),
     ],
 )
 def test_each_fault_names_file_key_value_and_remedy(

@@ -25,7 +25,7 @@ from labwerk_hub.services.budget_rights import (
     require_decide_whole,
     visible,
 )
-from labwerk_hub.services.budgets import allot, open_now
+from labwerk_hub.services.budgets import allot, balance_in, open_now
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import render
@@ -95,8 +95,9 @@ def set_share(
     """Decide how many ticks a person may use of a budget; None: what the settings say.
 
     For the ``period`` of a name alone, or from now on. Nobody decides their own share but
-    operators. Raises NotAllowedError, UnknownBudgetError, BudgetDecisionError for who may not
-    use the budget at all, and for more than it has.
+    operators. A share that is made smaller from now on takes nothing away that is used or
+    promised; for a named period that is refused. Raises NotAllowedError, UnknownBudgetError,
+    BudgetDecisionError for who may not use the budget at all, and for more than it has.
     """
     budget = visible(workbench, by, name)
     require_decide(by, budget)
@@ -123,6 +124,19 @@ def set_share(
                 Message(
                     "“%(title)s” has %(total)s in all; a share of it cannot be more.",
                     {"title": budget.title, "total": GpuHours(total)},
+                )
+            )
+        balance = balance_in(tx, person, budget, now)
+        if of is not None and ticks is not None and ticks < balance.used + balance.held:
+            raise BudgetDecisionError(
+                Message(
+                    "%(person)s cannot have less than %(least)s of “%(title)s” in this period: "
+                    "so much is used, or promised to a running session.",
+                    {
+                        "person": person.display_name,
+                        "title": budget.title,
+                        "least": GpuHours(balance.used + balance.held),
+                    },
                 )
             )
         for each in _counting(workbench, tx, budget, person, of):

@@ -11,7 +11,7 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import holds, metering
-from labwerk_hub.services.budgets import open_now, purse_of
+from labwerk_hub.services.budgets import open_now, paying, purse_of
 from labwerk_hub.services.lifetime import behind, claimed_ms, running, term_of
 from labwerk_hub.services.offers import RefusedError, entitled, payer_of
 from labwerk_hub.services.pool import inventory_of, pool_of
@@ -53,6 +53,39 @@ def switch(workbench: Workbench, person_name: str, payer: str) -> Lease:
         if request is not None:
             tx.people.remember_request(person_name, replace(request, payer=budget.id))
     return moved
+
+
+def pay_again(workbench: Workbench, lease: Lease) -> None:
+    """Let its budget pay again for a session that runs without, once it has enough for it."""
+    if not lease.over_use or not lease.ticks_per_second or lease.metered_to_ms is None:
+        return
+    with workbench.database.reading() as tx:
+        if not _has_enough(workbench, tx, lease):
+            return  # so that nobody is kept from writing
+    with workbench.database.writing() as tx:
+        current = tx.leases.get(lease.session)
+        person = tx.people.by_name(lease.person)
+        if current is None or current.state is not LeaseState.LIVE or person is None:
+            return
+        if current.over_use and _has_enough(workbench, tx, current):
+            budget = paying(workbench, tx, current)
+            since_ms = current.metered_to_ms or to_ms(workbench.clock())
+            rebook(workbench, tx, person, current, budget, since_ms, current.ends_ms)
+
+
+def _has_enough(workbench: Workbench, tx: Transaction, lease: Lease) -> bool:
+    """Whether its budget pays for a session without budget until its end, and may still."""
+    now_ms, person = to_ms(workbench.clock()), tx.people.by_name(lease.person)
+    since_ms = lease.metered_to_ms or now_ms
+    if person is None or lease.ends_ms <= now_ms:
+        return False
+    try:
+        budget = payer_of(workbench, entitled(workbench, tx, lease.person), lease.payer, "")
+    except RefusedError:
+        return False
+    purse = purse_of(workbench, tx, person, budget)
+    paid_ms = purse.pays_seconds(lease.ticks_per_second, since_ms) * 1000
+    return paid_ms >= lease.ends_ms - since_ms
 
 
 def rebook(

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import lifetime, line, metering, sessions
+from labwerk_hub.services import lifetime, line, metering, payers, sessions
 from labwerk_hub.services.budgets import open_now
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 from labwerk_hub.services.workbench import Workbench
@@ -64,6 +64,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
             if _is_orphan(container, served, now_ms - patience_ms):
                 to_end[session] = EndReason.ORPHANED
             elif lease.state is LeaseState.LIVE:
+                _try(session, payers.pay_again, workbench, lease)
                 _try(session, lifetime.give_way, workbench, lease)
                 if _try(session, _is_due, workbench, lease):
                     to_stop.append(lease)
