@@ -112,6 +112,19 @@ async def test_the_pages_of_tokens_and_permissions_are_translated_too(
         assert described.get_text(strip=True) == "Do it"
 
 
+async def test_whoever_enters_anothers_server_is_told_whose_it_is_and_that_they_see_it(
+    site: Site,
+) -> None:
+    anna, olga = site.person("Anna Müller"), site.person("Olga Brandt", "en", Role.OPERATOR)
+    spawner = SimpleNamespace(user=SimpleNamespace(name=anna.name))
+    server = SimpleNamespace(description="", redirect_uri="/x", identifier="app", spawner=spawner)
+    shown = {"oauth_client": server, "scope_descriptions": []}
+    read = words(await site.page("oauth.html", olga, **shown))
+    assert "You are about to enter the server of Anna Müller." in read
+    assert "Anna Müller sees in their own record that you did" in read
+    assert soup(await site.page("oauth.html", anna, **shown)).select(".alert") == []
+
+
 # ----------------------------------------------------------------- start page
 
 

@@ -232,6 +232,15 @@ class Pages:
             _log.warning("The home page goes without %s's overview: %s", person, error)
             return None
 
+    async def name_of(self, person: str) -> str:
+        """What somebody is called; their user name if it cannot be read now."""
+        try:
+            found = await asyncio.to_thread(people.find, self.workbench, person)
+        except LabwerkError as error:
+            _log.warning("The page goes without the name of %s: %s", person, error)
+            return person
+        return found.display_name if found is not None else person
+
     def _institution(self, person: Person | None) -> Localized | None:
         if person is None:
             return None
@@ -267,6 +276,12 @@ class PageContext:
     def waiting(self, person: str) -> Awaitable[WaitingView | None]:
         """The place in line."""
         return self._pages.waiting(person)
+
+    async def whose(self, client: object) -> str:
+        """Whose server JupyterHub's OAuth client is; empty for the viewer's own and for others."""
+        spawner = getattr(client, "spawner", None)
+        owner = spawner.user.name if spawner is not None else self._viewer
+        return "" if owner is None or owner == self._viewer else await self._pages.name_of(owner)
 
     @property
     def mails(self) -> bool:
