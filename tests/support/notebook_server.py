@@ -18,11 +18,27 @@ from pathlib import Path
 from typing import Any
 
 import websocket
+from jupyter_server.auth import IdentityProvider, User
+from jupyterhub.singleuser.extension import JupyterHubUser
+from tornado.web import RequestHandler
 
 from support.environment import REPOSITORY
 from support.overview_service import OverviewService
 
 _EXTENSION = {"ServerApp": {"jpserver_extensions": {"labwerk_lab": True}}}
+_TOKENS = {"t0ken": "anna", "t0ken-of-olga": "olga"}
+
+OPERATORS_TOKEN = "t0ken-of-olga"
+"""Opens the server of Anna, too."""
+
+
+class SignedIn(IdentityProvider):
+    """Who is there by a token, as the hub says it to a server: the owner, or an operator."""
+
+    async def get_user_token(self, handler: RequestHandler) -> User | None:
+        """The person as JupyterHub's own server extension has them; None for a stranger."""
+        name = _TOKENS.get(self.get_token(handler) or "")
+        return JupyterHubUser({"name": name, "kind": "user"}) if name else None
 
 
 def free_port() -> int:
@@ -107,11 +123,13 @@ def notebook_server(
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
         *(f"--port={port}", "--ServerApp.port_retries=0", "--ServerApp.base_url=/user/anna/"),
-        *("--IdentityProvider.token=t0ken", f"--ServerApp.root_dir={folder}"),
+        "--ServerApp.identity_provider_class=support.notebook_server.SignedIn",
+        f"--ServerApp.root_dir={folder}",
         # The server then refuses to start if a route of ours forgot to ask who is there.
         "--ServerApp.allow_unauthenticated_access=False",
     ]
-    python_path = {"PYTHONPATH": str(REPOSITORY / "extensions" / "lab")}
+    sources = (REPOSITORY / "extensions" / "lab", REPOSITORY / "tests")
+    python_path = {"PYTHONPATH": os.pathsep.join(map(str, sources))}
     server = NotebookServer(f"http://127.0.0.1:{port}/user/anna/", "t0ken", folder / "server.log")
     with server.log.open("w") as log:
         process = subprocess.Popen(
@@ -119,6 +137,7 @@ def notebook_server(
             env={
                 **os.environ,
                 **folders,
+                "JUPYTERHUB_USER": "anna",
                 "JUPYTER_CONFIG_DIR": str(config),
                 **python_path,
                 **service.environment(),

@@ -11,7 +11,12 @@ import pytest
 from labwerk_lab import service as asking
 from labwerk_lab.service import Answer, Upstream, ask_for_more, change_session, fetch_overview
 from support.environment import REPOSITORY
-from support.notebook_server import NotebookServer, free_port, notebook_server
+from support.notebook_server import (
+    OPERATORS_TOKEN,
+    NotebookServer,
+    free_port,
+    notebook_server,
+)
 from support.overview_service import TOKEN, OverviewService, overview_service
 
 OVERVIEW: dict[str, object] = {"session": None, "datasets": [], "served_at": "2026-11-21T22:00:00Z"}
@@ -178,6 +183,33 @@ def test_a_notebook_server_passes_on_nothing_that_is_not_as_agreed_or_from_a_str
     assert server.ask("POST", path, {"budget": "project/rotor"}, token="wrong")[0] == 403
     assert server.get(path)[0] == 405
     assert service.asked == []
+
+
+def test_an_operator_in_somebodys_server_looks_and_changes_nothing_in_their_name(
+    server: NotebookServer, service: OverviewService
+) -> None:
+    path = "labwerk/api/overview?lang=de"
+    assert server.get(path, token=OPERATORS_TOKEN) == (200, OVERVIEW | {"visited": True})
+    asked = {"budget": "project/rotor", "words": "Mehr"}
+    for change in ("session/extend", "session/still-working", "session/payer", "budget-requests"):
+        status, refusal = server.ask(
+            "POST", f"labwerk/api/{change}?lang=de", asked, token=OPERATORS_TOKEN
+        )
+        assert (status, refusal["code"]) == (403, "not-your-server")
+        assert refusal["message"].startswith("Dies ist der Server einer anderen Person")
+    assert service.changed == []
+
+    service.status, service.body = 503, {"code": "no", "message": "Nein."}
+    assert server.get(path, token=OPERATORS_TOKEN) == (503, service.body)
+
+
+@pytest.mark.parametrize("owner", ["", "anna-m"])
+def test_nobody_changes_anything_on_a_server_whose_owner_they_are_not_known_to_be(
+    tmp_path: Path, service: OverviewService, owner: str
+) -> None:
+    with notebook_server(tmp_path, service, JUPYTERHUB_USER=owner) as server:
+        assert server.ask("POST", "labwerk/api/session/extend")[0] == 403
+    assert service.changed == []
 
 
 def test_loading_the_extension_imports_nothing_that_a_server_has_not() -> None:

@@ -1,12 +1,14 @@
 """The panel's routes: what it asks of the hub service, asked with the session's token.
 
 The browser must not hold a token for the hub service, and the service is not
-reachable from it; this server has both, so it asks.
+reachable from it; this server has both, so it asks. The token is that of the server's
+owner: whoever else is let in here may look, and changes nothing in the owner's name.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -19,6 +21,7 @@ from labwerk_lab.service import (
     Upstream,
     ask_for_more,
     change_session,
+    fetch_as_visitor,
     fetch_overview,
     pay_with,
     problem,
@@ -41,11 +44,30 @@ class _ServiceHandler(APIHandler):
         """Answer with what the service says to ``ask``, in the panel's language."""
         language = pick_language(self.get_query_argument("lang", ""))
         upstream = Upstream.from_environment()
-        answer = (
+        self.answer(
             problem(404, "not-configured", language)
             if upstream is None
             else await ask(upstream, language)
         )
+
+    async def change_with(self, ask: Callable[[Upstream, str], Awaitable[Answer]]) -> None:
+        """`answer_with`, for what the service books in the owner's name; 403 for a visitor."""
+        if self.is_visited():
+            language = pick_language(self.get_query_argument("lang", ""))
+            self.answer(problem(403, "not-your-server", language))
+        else:
+            await self.answer_with(ask)
+
+    def is_visited(self) -> bool:
+        """Whether the request is somebody else's than the server's owner.
+
+        JupyterHub names the owner in ``JUPYTERHUB_USER``. Whoever cannot be told is a visitor.
+        """
+        owner = os.environ.get("JUPYTERHUB_USER")
+        return not owner or self.current_user.username != owner
+
+    def answer(self, answer: Answer) -> None:
+        """End the request with an answer."""
         self.set_status(answer.status)
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(answer.body))
@@ -64,8 +86,11 @@ class OverviewHandler(_ServiceHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        """Answer with the service's overview, or with its code and sentence."""
-        await self.answer_with(fetch_overview)
+        """Answer with the service's overview, or with its code and sentence.
+
+        A visitor's has ``visited``: the panel then offers no change.
+        """
+        await self.answer_with(fetch_as_visitor if self.is_visited() else fetch_overview)
 
 
 class ChangeHandler(_ServiceHandler):
@@ -74,7 +99,7 @@ class ChangeHandler(_ServiceHandler):
     @web.authenticated
     async def post(self, change: str) -> None:
         """Answer with the overview after the change, or with the refusal."""
-        await self.answer_with(partial(change_session, change))
+        await self.change_with(partial(change_session, change))
 
 
 class PayerHandler(_ServiceHandler):
@@ -83,7 +108,7 @@ class PayerHandler(_ServiceHandler):
     @web.authenticated
     async def post(self) -> None:
         """Answer with the overview now that this budget pays, or with the refusal."""
-        await self.answer_with(partial(pay_with, self.text("budget")))
+        await self.change_with(partial(pay_with, self.text("budget")))
 
 
 class RequestsHandler(_ServiceHandler):
@@ -92,7 +117,7 @@ class RequestsHandler(_ServiceHandler):
     @web.authenticated
     async def post(self) -> None:
         """Answer with the request for more as it stands, or with the refusal."""
-        await self.answer_with(partial(ask_for_more, self.text("budget"), self.text("words")))
+        await self.change_with(partial(ask_for_more, self.text("budget"), self.text("words")))
 
 
 def add_routes(web_app: web.Application) -> None:

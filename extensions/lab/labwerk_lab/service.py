@@ -55,6 +55,12 @@ async def fetch_overview(upstream: Upstream, language: str) -> Answer:
     return await _ask(upstream, "GET", f"overview?lang={language}", language)
 
 
+async def fetch_as_visitor(upstream: Upstream, language: str) -> Answer:
+    """`fetch_overview` for somebody else than the server's owner, and marked as such."""
+    answer = await fetch_overview(upstream, language)
+    return Answer(200, answer.body | {"visited": True}) if answer.status == 200 else answer
+
+
 async def change_session(change: str, upstream: Upstream, language: str) -> Answer:
     """Change this session (``extend``, ``still-working``): the overview after it.
 

@@ -16,6 +16,10 @@ def N_(msgid: str) -> str:  # noqa: N802  the marker gettext tools know
 
 
 SENTENCES = {
+    "not-your-server": N_(
+        "This is somebody else's server: only its owner can extend the session, "
+        "choose who pays or ask for more."
+    ),
     "not-configured": N_(
         "This JupyterLab was not started by a Labwerk workbench, "
         "so there is no slice, budget or dataset to show."
