@@ -15,13 +15,16 @@ class Tamperer:
     file: Path
 
     def does(self, *statements: str) -> None:
-        """Drop every trigger and run the statements, without looking at foreign keys."""
+        """Run the statements without the triggers, which are put back, or foreign keys."""
         with closing(sqlite3.connect(self.file, timeout=10)) as there, there:
-            triggers = there.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            for (name,) in triggers.fetchall():
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+            triggers = there.execute(query).fetchall()
+            for name, _sql in triggers:
                 there.execute(f"DROP TRIGGER {name}")
             for statement in statements:
                 there.execute(statement)
+            for _name, sql in triggers:
+                there.execute(sql)
 
     def tries(self, statement: str) -> None:
         """Run a statement with the triggers in place; raises what the database says."""

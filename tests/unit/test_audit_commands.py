@@ -37,7 +37,8 @@ def tamperer(here: SmallInstall) -> Tamperer:
 def test_verify_says_how_much_there_is_and_the_heads(here: SmallInstall) -> None:
     answer = here.run("audit", "verify")
     assert answer.code == 0
-    assert answer.text.startswith("2 events and 0 postings are as they were written.\nevent 2 ")
+    counted = "2 events, 0 postings and 0 decisions about budgets are as they were written."
+    assert answer.text.startswith(f"{counted}\nevent 2 ")
     assert here.run("audit", "head").text == "\n".join(answer.text.splitlines()[1:]) + "\n"
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from labwerk_hub.domain.chain import GENESIS
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.services import metering, retention
+from labwerk_hub.services.budget_decisions import set_budget, set_share
 from labwerk_hub.services.verification import Finding, verify
 from support.tampering import Tamperer
 from support.workbench import Bench
@@ -175,6 +179,66 @@ def test_a_ledger_that_was_cut_off_is_missed_by_the_seal(used: Bench, tamperer: 
     first = verify(used.workbench).findings[0]
     assert (first.table, first.row) == ("postings", str(last))
     assert first.sentence.startswith(f"Event 5 sealed posting {last}, and there are {last - 1}")
+
+
+@pytest.fixture
+def decided(used: Bench) -> Bench:
+    """A budget was set twice and a share once, and the next day they were sealed."""
+    work = used.workbench
+    (budget,) = (one for one in work.catalogue.budgets.values() if one.name == "thr")
+    for ticks in (300, 200):
+        set_budget(work, None, budget.id, ticks * TICKS_PER_GPU_HOUR)
+    set_share(work, None, budget.id, "thr--anna", 10 * TICKS_PER_GPU_HOUR)
+    used.clock.step(days=1)
+    retention.seal_and_redact(work)
+    return used
+
+
+@pytest.mark.parametrize(
+    ("statement", "row"),
+    [
+        ("UPDATE allotments SET ticks = ticks * 2", "1"),
+        ("UPDATE allotments SET ticks = ticks * 2 WHERE person IS NOT NULL", "3"),
+        ("UPDATE allotments SET made_by = 'p-0' WHERE id = 2", "2"),
+        ("UPDATE allotments SET period = '2026-12' WHERE id = 2", "2"),
+        ("DELETE FROM allotments WHERE id = 2", "3"),
+        ("DELETE FROM allotments WHERE id = 3", "3"),
+    ],
+)
+def test_a_decision_that_was_changed_or_removed_is_located(
+    decided: Bench, tamperer: Tamperer, statement: str, row: str
+) -> None:
+    assert found(decided) == []
+    assert verify(decided.workbench).decisions == 3
+    tamperer.does(statement)
+    assert found(decided) == [("allotments", row)]
+
+
+def test_decisions_that_were_all_written_anew_are_missed_by_the_seal(
+    decided: Bench, tamperer: Tamperer
+) -> None:
+    with decided.workbench.database.reading() as tx:
+        kept = tx.allotments.of_budget("institution/thr")
+    head, rewritten = GENESIS, []
+    for number, one in enumerate(kept, 1):
+        more = replace(one, ticks=(one.ticks or 0) * 2)
+        head = more.linked(number, head)
+        rewritten.append(
+            f"UPDATE allotments SET ticks = {more.ticks}, hash = '{head}' WHERE id = {number}"
+        )
+    tamperer.does(*rewritten)
+    (finding,) = verify(decided.workbench).findings
+    assert "Decision 3 about institution/thr has another hash than event" in finding.sentence
+
+
+def test_triggers_that_were_dropped_are_named(used: Bench, tamperer: Tamperer) -> None:
+    gone = ["allotments_refuse_update", "entries_refuse_replace", "events_refuse_insert"]
+    for name in gone:
+        tamperer.tries(f"DROP TRIGGER {name}")
+    assert sorted(row for _table, row in found(used)) == gone
+    assert "The trigger entries_refuse_replace is not there" in sentences(
+        verify(used.workbench).findings
+    )
 
 
 def test_content_that_is_over_its_time_goes_and_the_chain_stays_valid(used: Bench) -> None:

@@ -235,6 +235,26 @@ def test_the_database_refuses_to_change_what_is_on_record(
     engine.dispose()
 
 
+def test_a_trigger_that_was_dropped_or_switched_off_is_named(
+    database: SqlDatabase, url: str
+) -> None:
+    with database.reading() as tx:
+        assert tx.chains.missing_triggers() == []
+    engine = create_engine(url)
+    gone = ["entries_refuse_update"]
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("DROP TRIGGER entries_refuse_update"))
+        else:
+            connection.execute(text("DROP TRIGGER entries_refuse_update ON entries"))
+            connection.execute(text("ALTER TABLE allotments DISABLE TRIGGER USER"))
+            actions = ("update", "delete", "truncate")
+            gone += [f"allotments_refuse_{action}" for action in actions]
+    engine.dispose()
+    with database.reading() as tx:
+        assert tx.chains.missing_triggers() == gone
+
+
 _REST = (
     "made_by, session, start_ms, end_ms, idle_ms, flavour, institution, budget, person, day, hash"
 )
@@ -250,7 +270,7 @@ _EVENT = "kind, actor, subject, object, content, salt, content_digest, hash"
         f"postings SELECT id + 9, kind, key, 0, {_REST} FROM postings",
         "entries SELECT posting, line, budget, period, account, 7 FROM entries",
         f"entries (rowid, {_ENTRY}) SELECT rowid, {_OTHER_LINE} FROM entries",
-        "allotments SELECT id, budget, person, period, 7, made_ms, made_by FROM allotments",
+        "allotments SELECT id, budget, person, period, 7, made_ms, made_by, hash FROM allotments",
         f"events SELECT id, 0, {_EVENT} FROM events",
     ],
 )

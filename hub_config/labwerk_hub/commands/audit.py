@@ -62,7 +62,8 @@ def verify(file: Path | None, heads: tuple[str, ...], as_json: bool) -> None:
         raise AuditError("\n".join(finding.sentence for finding in found.findings))
     removed = f" ({found.removed} of them no longer with their content)" if found.removed else ""
     click.echo(
-        f"{found.events} events{removed} and {found.postings} postings are as they were written.\n"
+        f"{_count(found.events, 'event')}{removed}, {_count(found.postings, 'posting')} and "
+        f"{_count(found.decisions, 'decision')} about budgets are as they were written.\n"
         f"{_heads(found)}"
     )
 
@@ -132,6 +133,10 @@ def _line(event: EventView, zone: ZoneInfo) -> str:
     who = f"{event.who} → {event.whom}" if event.whom else event.who
     why = f" “{event.why}”" if event.why else ""
     return f"{event.id}  {formats.moment(event.at, 'en', zone)}  {who}: {event.what}{why}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _heads(found: Verified) -> str:

@@ -7,9 +7,10 @@ alone, any other one from then on; the latest counts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from labwerk_hub.domain.budgets import Budget
+from labwerk_hub.domain.chain import canonical, link
 from labwerk_hub.domain.periods import Period
 
 
@@ -26,6 +27,10 @@ class Allotment:
     ticks: int | None
     made_ms: int
     made_by: str
+
+    def linked(self, number: int, previous: str) -> str:
+        """The link of the ``number``-th decision after ``previous`` (64 hexadecimal digits)."""
+        return link(previous, canonical([number, *astuple(self)]))
 
 
 def granted_to(budget: Budget, period: Period, decided: Iterable[Allotment]) -> int:

@@ -1,4 +1,4 @@
-"""Both chains as they were found in the database, whether they are right or not."""
+"""The chains as they were found in the database, whether they are right or not."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ class PostingLink:
     key: str
     content: str
     ticks: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class AllotmentLink:
+    """A row of the decisions; ``content`` is the text that it would have been chained with."""
+
+    id: int
+    budget: str
+    content: str
     hash: str
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from labwerk_hub.domain.events import Event, EventKind, RecordedEvent
-from labwerk_hub.domain.links import EventLink, PostingLink, WrongSum
+from labwerk_hub.domain.links import AllotmentLink, EventLink, PostingLink, WrongSum
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.records import Record
 
@@ -51,13 +51,19 @@ class Events(Protocol):
 
 
 class Chains(Protocol):
-    """Both chains as they were found, for whoever verifies them; read in pieces."""
+    """The chains as they were found, for whoever verifies them; read in pieces."""
 
     def events(self) -> Iterator[EventLink]:
         """All events, by number."""
 
     def postings(self) -> Iterator[PostingLink]:
         """All postings with their entries, by number."""
+
+    def allotments(self) -> Iterator[AllotmentLink]:
+        """All decisions about budgets, by number."""
+
+    def missing_triggers(self) -> list[str]:
+        """Those of the triggers that keep the chains as they were written that are not there."""
 
     def wrong_balances(self) -> Iterator[WrongSum]:
         """Balances that are not the sums of their entries."""

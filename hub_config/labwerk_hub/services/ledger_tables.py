@@ -65,7 +65,10 @@ class Allotments(Protocol):
     """Decisions about budgets; append-only."""
 
     def add(self, allotment: Allotment) -> None:
-        """Keep a decision."""
+        """Keep a decision, chained to the one before."""
+
+    def head(self) -> Head:
+        """The latest decision's number and hash."""
 
     def of_budget(self, budget: str) -> list[Allotment]:
         """All decisions about a budget and its shares, in the order they were made."""

@@ -22,7 +22,7 @@ def seal_and_redact(workbench: Workbench) -> bool:
         return False
     removed = redact(workbench)
     with workbench.database.writing() as tx:
-        ledger = tx.ledger.head()
+        ledger, decisions = tx.ledger.head(), tx.allotments.head()
         audit.record(
             workbench,
             tx,
@@ -30,6 +30,8 @@ def seal_and_redact(workbench: Workbench) -> bool:
             actor=LABWERK,
             posting=ledger.number,
             hash=ledger.hash,
+            decision=decisions.number,
+            decision_hash=decisions.hash,
             removed=removed,
         )
     return True

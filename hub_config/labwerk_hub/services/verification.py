@@ -1,9 +1,9 @@
-"""Whether both chains are as they were written, and where they first are not.
+"""Whether the chains are as they were written, and where they first are not.
 
 Each link is worked out anew from its own row and the hash of the row before. Whoever
 rewrites a chain from some row to its end leaves none of that behind: such a change is found
-by a head that was kept elsewhere, on a statement for instance, and by the seals, which hold
-each chain's head in the other.
+by a head that was kept elsewhere, on a statement for instance, and by the seals: events that
+hold the heads of the ledger and of the decisions about budgets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from labwerk_hub.domain.chain import GENESIS, canonical, link
 from labwerk_hub.domain.events import EventKind, content_digest, event_hash
-from labwerk_hub.domain.links import EventLink, PostingLink, WrongSum
+from labwerk_hub.domain.links import AllotmentLink, EventLink, PostingLink, WrongSum
 from labwerk_hub.services import audit
 from labwerk_hub.services.audit import Heads
 from labwerk_hub.services.tables import Transaction
@@ -22,7 +22,7 @@ from labwerk_hub.services.workbench import Workbench
 
 #: Wrong sums that are named; a broken ledger may have any number.
 _NAMED = 20
-_EVENTS, _POSTINGS = "events", "postings"
+_EVENTS, _POSTINGS, _ALLOTMENTS = "events", "postings", "allotments"
 
 
 @dataclass(frozen=True)
@@ -41,32 +41,38 @@ class Verified:
     events: int
     removed: int
     postings: int
+    decisions: int
     heads: Heads
     findings: tuple[Finding, ...]
 
 
 @dataclass
 class _Seals:
-    """The ledger's heads that seals hold: number of a posting → its hash and the event's."""
+    """The heads that seals hold: number of a posting or decision → its hash and the event's."""
 
     of_postings: dict[int, tuple[str, int]]
+    of_allotments: dict[int, tuple[str, int]]
 
 
 def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
-    """Read both chains from their beginnings; ``known_heads`` are hashes that must occur.
+    """Read the chains from their beginnings; ``known_heads`` are hashes that must occur.
 
     What is derived from the ledger is worked out anew and compared. Rows are read in
     pieces, so that the size of the chains does not matter.
     """
     with workbench.database.reading() as tx:
-        missing, seals = set(known_heads), _Seals({})
+        missing, seals = set(known_heads), _Seals({}, {})
         events = _EventWalk(seals, missing)
         postings = _PostingWalk(seals, missing)
+        decisions = _AllotmentWalk(seals, missing)
         findings = [
             *_first(events.walk(tx)),
             *_first(postings.walk(tx)),
             *_unsealed(seals, postings.count),
+            *_first(decisions.walk(tx)),
+            *_unsealed_allotments(seals, decisions.count),
             *_sums(tx),
+            *_triggers(tx),
         ]
         findings += [
             Finding(
@@ -81,6 +87,7 @@ def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
             events=events.count,
             removed=events.removed,
             postings=postings.count,
+            decisions=decisions.count,
             heads=audit.heads(tx),
             findings=tuple(findings),
         )
@@ -116,6 +123,9 @@ class _EventWalk:
         try:
             details = json.loads(seal.content or "")[3]
             self.seals.of_postings[int(details["posting"])] = str(details["hash"]), seal.id
+            if "decision" in details:
+                sealed = str(details["decision_hash"]), seal.id
+                self.seals.of_allotments[int(details["decision"])] = sealed
         except (ValueError, KeyError, IndexError, TypeError):
             return  # it is broken, and found so
 
@@ -193,14 +203,75 @@ def _fault_of_posting(posting: PostingLink, number: int, previous: str) -> str |
 
 def _unsealed(seals: _Seals, postings: int) -> Iterator[Finding]:
     """Seals of postings that there are not, of which the first says it all."""
-    for number, (_hash, event) in sorted(seals.of_postings.items())[:1]:
-        if number > 0:
+    for number, (_hash, event) in sorted(seals.of_postings.items()):
+        if number > 0:  # before there was any
             yield Finding(
                 _POSTINGS,
                 str(number),
                 f"Event {event} sealed posting {number}, and there are {postings}: the end of "
                 "the ledger was cut off.",
             )
+            return
+
+
+@dataclass
+class _AllotmentWalk:
+    seals: _Seals
+    missing: set[str]
+    count: int = 0
+
+    def walk(self, tx: Transaction) -> Iterator[Finding]:
+        previous, number, broken = GENESIS, 0, False
+        for decision in tx.chains.allotments():
+            self.count += 1
+            self.missing.discard(decision.hash)
+            sealed = self.seals.of_allotments.pop(decision.id, None)
+            fault = None if broken else _fault_of_allotment(decision, number, previous)
+            if fault is None and not broken and sealed and sealed[0] != decision.hash:
+                fault = (
+                    f"Decision {decision.id} about {decision.budget} has another hash than event "
+                    f"{sealed[1]} sealed: it or what stood before it was written anew."
+                )
+            if fault is not None:
+                broken = True
+                yield Finding(_ALLOTMENTS, str(decision.id), fault)
+            previous, number = decision.hash, decision.id
+
+
+def _fault_of_allotment(decision: AllotmentLink, number: int, previous: str) -> str | None:
+    """What is wrong with a decision after the ``number``-th one, whose hash is ``previous``."""
+    if decision.id != number + 1:
+        before = number or "the beginning"
+        return f"Decision {number + 1} is missing: after {before} comes {decision.id}."
+    if link(previous, decision.content) != decision.hash:
+        return (
+            f"Decision {decision.id} about {decision.budget} does not follow from the one before: "
+            "it was changed or put in, or what stood before it was changed or removed."
+        )
+    return None
+
+
+def _unsealed_allotments(seals: _Seals, decisions: int) -> Iterator[Finding]:
+    """Seals of decisions that there are not, of which the first says it all."""
+    for number, (_hash, event) in sorted(seals.of_allotments.items()):
+        if number > 0:  # before there was any
+            yield Finding(
+                _ALLOTMENTS,
+                str(number),
+                f"Event {event} sealed decision {number}, and there are {decisions}: the latest "
+                "decisions about budgets were removed.",
+            )
+            return
+
+
+def _triggers(tx: Transaction) -> Iterator[Finding]:
+    for name in tx.chains.missing_triggers():
+        yield Finding(
+            name.partition("_refuse_")[0],
+            name,
+            f"The trigger {name} is not there or is switched off: the database does not refuse "
+            "changes to that table any more. Find out who removed it, then restore a backup.",
+        )
 
 
 def _sums(tx: Transaction) -> Iterator[Finding]:

@@ -8,6 +8,10 @@ from sqlalchemy import Connection, insert, select
 
 from labwerk_hub.adapters.sql.tables import allotments
 from labwerk_hub.domain.allotments import Allotment
+from labwerk_hub.domain.chain import GENESIS
+from labwerk_hub.services.audit_tables import Head
+
+_HEAD = select(allotments.c.id, allotments.c.hash).order_by(allotments.c.id.desc()).limit(1)
 
 
 class SqlAllotments:
@@ -17,17 +21,26 @@ class SqlAllotments:
         self._connection = connection
 
     def add(self, allotment: Allotment) -> None:
-        """Keep a decision; it is never changed."""
+        """Keep a decision, chained to the one before; it is never changed."""
+        head = self.head()
+        number = head.number + 1
         self._connection.execute(
             insert(allotments).values(
+                id=number,
                 budget=allotment.budget,
                 person=allotment.person,
                 period=allotment.period,
                 ticks=allotment.ticks,
                 made_ms=allotment.made_ms,
                 made_by=allotment.made_by,
+                hash=allotment.linked(number, head.hash),
             )
         )
+
+    def head(self) -> Head:
+        """The latest decision's number and hash."""
+        row = self._connection.execute(_HEAD).first()
+        return Head(0, GENESIS) if row is None else Head(int(row.id), row.hash)
 
     def of_budget(self, budget: str) -> list[Allotment]:
         """All decisions about a budget and its shares, in the order they were made."""

@@ -6,6 +6,30 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, inspect, text
 
+#: Tables of which no row is ever changed, and the chain whose content may be removed.
+_UNCHANGED, _REDACTED = ("postings", "entries", "allotments"), ("events",)
+
+
+def missing_triggers(connection: Connection) -> list[str]:
+    """Names of the triggers of append-only tables that are not there, or are switched off."""
+    if connection.dialect.name == "postgresql":
+        unchanged, redacted = ("update", "delete", "truncate"), ("insert", "truncate")
+        query = (  # a trigger that fires is O (as usual) or A (always)
+            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+            " WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+            " AND pg_table_is_visible(c.oid)"
+        )
+    else:
+        unchanged, redacted = ("update", "delete", "replace"), ("insert",)
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    there = set(connection.execute(text(query)).scalars())
+    expected = [(table, action) for table in _UNCHANGED for action in unchanged]
+    expected += [
+        (table, action) for table in _REDACTED for action in ("update", "delete", *redacted)
+    ]
+    names = (f"{table}_refuse_{action}" for table, action in expected)
+    return [name for name in names if name not in there]
+
 
 def refuse_changes(connection: Connection, table: str) -> None:
     """Make the triggers that refuse every UPDATE and DELETE of ``table``, for migrations."""

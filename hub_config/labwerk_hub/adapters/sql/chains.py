@@ -1,4 +1,4 @@
-"""Both chains read in pieces, and what is derived from the ledger worked out anew."""
+"""The chains read in pieces, and what is derived from the ledger worked out anew."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, case, func, literal, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from labwerk_hub.adapters.sql.append_only import missing_triggers
 from labwerk_hub.adapters.sql.event_tables import events
-from labwerk_hub.adapters.sql.tables import balances, entries, postings, usage_sums
+from labwerk_hub.adapters.sql.tables import allotments, balances, entries, postings, usage_sums
 from labwerk_hub.domain.chain import canonical
 from labwerk_hub.domain.ledger import OVER, PostingKind
-from labwerk_hub.domain.links import EventLink, PostingLink, WrongSum
+from labwerk_hub.domain.links import AllotmentLink, EventLink, PostingLink, WrongSum
 
 #: Rows that are held in memory at once.
 _PIECE = 2_000
 #: What a posting is chained with, in this order, before its entries.
 _CHAINED = tuple(column for column in postings.c if column.name != "hash")
+_CHAINED_ALLOTMENT = tuple(column for column in allotments.c if column.name != "hash")
 
 
 class SqlChains:
@@ -55,6 +57,16 @@ class SqlChains:
                     ticks=sum(e.ticks for e in of),
                     hash=row.hash,
                 )
+
+    def allotments(self) -> Iterator[AllotmentLink]:
+        """All decisions about budgets, by number."""
+        for piece in self._pieces(select(*_CHAINED_ALLOTMENT, allotments.c.hash), allotments.c.id):
+            for row in piece:
+                yield AllotmentLink(row.id, row.budget, canonical([*row[:-1]]), row.hash)
+
+    def missing_triggers(self) -> list[str]:
+        """Those of the triggers that keep the chains as they were written that are not there."""
+        return missing_triggers(self._connection)
 
     def wrong_balances(self) -> Iterator[WrongSum]:
         """Balances that are not the sums of their entries."""

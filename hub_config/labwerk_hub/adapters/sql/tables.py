@@ -199,7 +199,7 @@ usage_sums = Table(
 )
 
 #: What was decided of a budget (``person`` is null), or of one person's share of it; for one
-#: period, or from then on. The latest counts.
+#: period, or from then on. The latest counts. Each is chained to the one before.
 allotments = Table(
     "allotments",
     metadata,
@@ -210,6 +210,7 @@ allotments = Table(
     Column("ticks", BigInteger),
     Column("made_ms", BigInteger, nullable=False),
     Column("made_by", String(24), nullable=False),
+    Column("hash", String(64), nullable=False),
     Index("ix_allotments_budget_person", "budget", "person"),
 )
 

@@ -139,6 +139,7 @@ def _make_tables() -> None:
         sa.Column("ticks", sa.BigInteger(), nullable=True),
         sa.Column("made_ms", sa.BigInteger(), nullable=False),
         sa.Column("made_by", sa.String(length=24), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_allotments")),
     )
     op.create_index("ix_allotments_budget_person", "allotments", ["budget", "person"])
