@@ -248,3 +248,24 @@ def test_a_share_is_not_made_smaller_than_what_is_used_and_promised_in_its_perio
     with pytest.raises(BudgetDecisionError, match=r"Anna cannot have less than 0\.25"):
         set_share(bench.workbench, None, THR, anna, SMALL * 3600, "2026-11")
     set_share(bench.workbench, None, THR, anna, SMALL * 3600)
+
+
+def test_a_session_goes_on_without_budget_where_that_is_allowed_and_nobody_waits(
+    bench: Bench,
+) -> None:
+    _settings(bench, over_use=True)
+    with bench.workbench.database.writing() as tx:
+        thr = budget_of(bench.workbench, THR)
+        allot(bench.workbench, tx, "root", thr, None, SMALL * 3600)
+    anna = bench.person("Anna")
+    session = bench.start(anna).session
+    assert bench.lease(session).ends_ms == bench.clock.ms + 3_600_000
+    bench.clock.step(minutes=61)
+    reconcile(bench.workbench, [anna])
+    gone_on = bench.lease(session)
+    assert (gone_on.over_use, gone_on.stopping) == (True, None)
+    assert gone_on.ends_ms == bench.clock.ms + 7_200_000
+    bench.clock.step(minutes=9)
+    reconcile(bench.workbench, [anna])
+    assert (bench.figures().used, bench.figures().over) == (SMALL * 4200, SMALL * 600)
+    _sound(bench)

@@ -12,7 +12,13 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import holds, metering
 from labwerk_hub.services.budgets import open_now, paying, purse_of
-from labwerk_hub.services.lifetime import behind, claimed_ms, running, term_of
+from labwerk_hub.services.lifetime import (
+    behind,
+    claimed_ms,
+    grace_ends_ms,
+    running,
+    term_of,
+)
 from labwerk_hub.services.offers import RefusedError, entitled, payer_of
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.ports import ContainerState
@@ -71,6 +77,34 @@ def pay_again(workbench: Workbench, lease: Lease) -> None:
             budget = paying(workbench, tx, current)
             since_ms = current.metered_to_ms or to_ms(workbench.clock())
             rebook(workbench, tx, person, current, budget, since_ms, current.ends_ms)
+
+
+def go_on_without(workbench: Workbench, lease: Lease) -> None:
+    """Let a session whose budget is used up go on without, where that is allowed.
+
+    That is while nobody waits for its slice or is promised it.
+    """
+    now_ms = to_ms(workbench.clock())
+    budget = workbench.catalogue.budgets.get(lease.payer)
+    if lease.over_use or lease.ends_ms > now_ms or budget is None or not budget.over_use:
+        return
+    inventory = inventory_of(workbench)
+    with workbench.database.writing() as tx:
+        current, person = tx.leases.get(lease.session), tx.people.by_name(lease.person)
+        if current is None or current.state is not LeaseState.LIVE or person is None:
+            return
+        pool = pool_of(workbench, tx, inventory, person)
+        usual_ms = term_of(workbench, person, current).usual_seconds * 1000
+        until_ms = min(now_ms + usual_ms, current.longest_ms, claimed_ms(pool, current))
+        if (
+            current.ends_ms <= now_ms < until_ms
+            and budget.periods.at(now_ms).is_open
+            and grace_ends_ms(workbench, tx, person, current) is not None
+            and not behind(pool, current)
+        ):
+            holds.release(workbench, tx, current)
+            tx.leases.set_payer(current.session, budget.id, budget.institution, over_use=True)
+            tx.leases.set_ends(current.session, until_ms)
 
 
 def _has_enough(workbench: Workbench, tx: Transaction, lease: Lease) -> bool:

@@ -65,6 +65,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
                 to_end[session] = EndReason.ORPHANED
             elif lease.state is LeaseState.LIVE:
                 _try(session, payers.pay_again, workbench, lease)
+                _try(session, payers.go_on_without, workbench, lease)
                 _try(session, lifetime.give_way, workbench, lease)
                 if _try(session, _is_due, workbench, lease):
                     to_stop.append(lease)
