@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -22,6 +23,7 @@ from babel.numbers import format_decimal, format_percent
 #: Between a number and its unit: a line never breaks there.
 _GAP = "\N{NO-BREAK SPACE}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_ZERO = re.compile(r"(?<!\d)0(?=\d)")
 #: Larger than any count of days, so that babel never turns days into weeks.
 _NO_LARGER_UNIT = 10**9
 
@@ -50,6 +52,21 @@ def size(count: int, language: str) -> str:
         value, unit = value / 1024, larger
     decimals = 0 if unit == "B" or abs(value) >= 100 else 1
     return f"{number(value, language, decimals)}{_GAP}{unit}"
+
+
+def at_least(value: Decimal, language: str, decimals: int) -> str:
+    """As :func:`number`; what is something, but less than it can show, is ``< 0.01``."""
+    return _little(value, language, decimals) or number(value, language, decimals)
+
+
+def fixed_at_least(value: Decimal, language: str, decimals: int) -> str:
+    """As :func:`fixed`; what is something, but less than it can show, is ``< 0.01``."""
+    return _little(value, language, decimals) or fixed(value, language, decimals)
+
+
+def _little(value: Decimal, language: str, decimals: int) -> str:
+    least = Decimal(1).scaleb(-decimals)
+    return f"<{_GAP}{fixed(least, language, decimals)}" if 0 < value < least else ""
 
 
 def fixed(value: Decimal, language: str, decimals: int) -> str:
@@ -91,11 +108,11 @@ def moment(when: datetime, language: str, zone: tzinfo, now: datetime | None = N
     clock += _GAP + _zone_name(local, language)
     if local.date() == today:
         return clock
-    day = format_skeleton("MMMEd", local, tzinfo=zone, locale=_locale(language))
+    shown = format_skeleton("MMMEd", local, tzinfo=zone, locale=_locale(language))
     if local.year != today.year:
-        day = format_date(local.date(), "medium", locale=_locale(language))
+        shown = day(local.date(), language)
     pattern = str(_locale(language).datetime_formats["medium"])
-    return pattern.replace("'", "").format(clock, day)
+    return pattern.replace("'", "").format(clock, shown)
 
 
 def clock(when: datetime, language: str, zone: tzinfo) -> str:
@@ -106,10 +123,10 @@ def clock(when: datetime, language: str, zone: tzinfo) -> str:
 def brief(when: datetime, language: str, zone: tzinfo, now: datetime | None = None) -> str:
     """A moment for a column of many, whose zone is named once: the day only if not today's."""
     shown = clock(when, language, zone)
-    day = when.astimezone(zone).date()
-    if day == (now or datetime.now(UTC)).astimezone(zone).date():
+    local = when.astimezone(zone).date()
+    if local == (now or datetime.now(UTC)).astimezone(zone).date():
         return shown
-    return f"{_day(day, language)}{_GAP}{shown}"
+    return f"{_day(local, language)}{_GAP}{shown}"
 
 
 def zone_name(when: datetime, language: str, zone: tzinfo) -> str:
@@ -143,7 +160,7 @@ def month(period: str, language: str) -> str:
 
 def day(when: date, language: str) -> str:
     """A day with its year, such as ``28 Nov 2026``."""
-    return format_date(when, "medium", locale=_locale(language))
+    return _without_zero(format_date(when, "medium", locale=_locale(language)), language)
 
 
 def short_day(when: date, language: str) -> str:
@@ -154,7 +171,13 @@ def short_day(when: date, language: str) -> str:
 
 def span(first: date, last: date, language: str) -> str:
     """From a day to another, both included, such as ``1–30 Nov 2026``."""
-    return format_interval(first, last, "yMMMd", locale=_locale(language))
+    shown = format_interval(first, last, "yMMMd", locale=_locale(language))
+    return _without_zero(shown, language)
+
+
+def _without_zero(shown: str, language: str) -> str:
+    """Italian writes no zero before a day beside the month's name, though CLDR does."""
+    return _ZERO.sub("", shown) if language == "it" else shown
 
 
 def alternatives(items: Sequence[str], language: str) -> str:

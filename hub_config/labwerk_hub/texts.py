@@ -69,12 +69,13 @@ def _shown(value: Param, language: str, zone: tzinfo) -> str:
 def gpu_hours(ticks: int, language: str, decimals: int | None = None) -> str:
     """``ticks`` as GPU-hours with the noun, such as ``12.5 GPU-hours``.
 
-    Small amounts keep more places, so that what is left never reads as nothing.
+    Small amounts keep more places, and what is less than they show is ``< 0.01``, so that
+    what is left never reads as nothing.
     """
     hours = Decimal(ticks) / TICKS_PER_GPU_HOUR
     if decimals is None:
         decimals = 1 if hours >= 10 else 2
-    shown = formats.number(hours, language, decimals)
+    shown = formats.at_least(hours, language, decimals)
     singular = formats.is_singular(round(hours, decimals), language)
     noun = translations(language).ngettext(
         "%(hours)s GPU-hour", "%(hours)s GPU-hours", 1 if singular else 2

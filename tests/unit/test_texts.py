@@ -126,6 +126,8 @@ def test_a_message_of_the_domain_is_shown_in_the_readers_language() -> None:
         (1, "de", "1 GPU-Stunde"),
         (12.56, "de", "12,6 GPU-Stunden"),
         (0.04, "it", "0,04 ore GPU"),
+        (0.0099, "en", "<\xa00.01 GPU-hours"),
+        (0.001, "de", "<\xa00,01 GPU-Stunden"),
     ],
 )
 def test_gpu_hours_have_their_noun_and_keep_small_amounts(

@@ -1,10 +1,10 @@
 """Durations, moments and months as each language writes them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from labwerk_hub.formats import alternatives, duration, moment, month
+from labwerk_hub.formats import alternatives, day, duration, moment, month, span
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 21, 11, 0, tzinfo=UTC)
@@ -50,6 +50,14 @@ def test_a_moment_names_its_zone_and_its_day_unless_it_is_today(
 
 def test_a_budget_period_is_a_month() -> None:
     assert month("2026-11", "it") == "novembre 2026"
+
+
+def test_days_are_written_as_people_write_them() -> None:
+    first, last = date(2026, 11, 1), date(2026, 11, 30)
+    assert day(date(2027, 2, 5), "it") == "5 feb 2027"
+    assert day(date(2027, 2, 5), "de") == "05.02.2027"
+    assert span(first, last, "it") == "1–30 nov 2026"
+    assert span(first, last, "en").replace("\u2009", "") == "1–30 Nov 2026"
 
 
 def test_alternatives_are_joined_as_the_language_does() -> None:

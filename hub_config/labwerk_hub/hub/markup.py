@@ -96,13 +96,15 @@ def _filters(zone: tzinfo) -> dict[str, object]:
         "alternatives": lambda items: formats.alternatives(items, language.current()),
         "duration": lambda seconds: formats.duration(int(seconds), language.current()),
         "from_ms": from_ms,
-        "hours": lambda ticks: formats.fixed(
+        "hours": lambda ticks: formats.fixed_at_least(
             Decimal(ticks) / TICKS_PER_GPU_HOUR, language.current(), 2
         ),
         "gpu_hours": lambda ticks, decimals=None: texts.gpu_hours(
             ticks, language.current(), decimals
         ),
-        "hours_run": lambda ms: formats.number(ms / _HOUR_MS, language.current(), 1) + f"{_GAP}h",
+        "hours_run": lambda ms: (
+            formats.at_least(Decimal(ms) / _HOUR_MS, language.current(), 1) + f"{_GAP}h"
+        ),
         "localized": lambda text: Localized.in_language(text, language.current()),
         "moment": moment,
         "month": lambda period: formats.month(period, language.current()),
