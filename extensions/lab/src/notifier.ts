@@ -74,6 +74,8 @@ export class Notifier {
     if (
       overview === null ||
       session === null ||
+      // It is for the server's owner to read; a visitor's documents are saved.
+      overview.visited ||
       (notice.kind === 'budget' &&
         !(await told.isNews(session.id, overview, notice.level))) ||
       this._told.get(notice.key) !== null

@@ -169,6 +169,8 @@ export interface IOverview {
   payers: IPayer[];
   datasets: IDataset[];
   storage: IStorage[];
+  /** Whether somebody else looks at the person's server; who does changes nothing. */
+  visited?: boolean;
   /** Why the last session ended, if not by the person. */
   last_end: { ended_at: string; sentence: string } | null;
   served_at: string;

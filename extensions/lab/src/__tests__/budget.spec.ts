@@ -144,6 +144,21 @@ describe('the budget', () => {
   });
 });
 
+describe('somebody else’s budget', () => {
+  it('is shown, and is not for a visitor to change', () => {
+    const text = show(
+      anOverview({
+        session: aSession(),
+        payers: [aPayer(), aProject()],
+        visited: true
+      }),
+      '/hub/labwerk/use'
+    );
+    expect(text).toContain('60 GPU-hours left');
+    expect(node.querySelector('button, input, a')).toBeNull();
+  });
+});
+
 describe('another budget', () => {
   it('is offered while a session runs and there is one', () => {
     showing({}, [aPayer(), aProject()]);

@@ -137,4 +137,14 @@ describe('the notifier', () => {
     expect(model.asked).toEqual(['still-working']);
     expect(shown()).toEqual(['Noted: your session goes on.']);
   });
+
+  it('saves what a visitor has open, and leaves the reading to the owner', async () => {
+    const save = jest.fn(async () => true);
+    const { model, shown } = setUp(save);
+    model.visited = true;
+    model.at('22:45:10');
+    await settled();
+    expect(save).toHaveBeenCalledTimes(1);
+    expect(shown()).toEqual([]);
+  });
 });

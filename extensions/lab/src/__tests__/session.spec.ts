@@ -30,7 +30,7 @@ afterEach(() => {
 
 /** Show the section for an overview; the text that a reader sees. */
 function show(overview: IOverview): string {
-  const props = { overview, change, now, format, trans, stop: null };
+  const props = { overview, change, now, format, trans, stop: jest.fn() };
   act(() => root.render(React.createElement(SessionSection, props)));
   return (node.textContent ?? '').replace(/\s+/g, ' ');
 }
@@ -88,6 +88,19 @@ describe('the slice', () => {
     const text = showing({ slice: aSlice({ shared_by: 4 }) });
     expect(text).toContain('Shared with up to 3 other sessions');
     expect(text).toContain('memory is not kept apart');
+  });
+});
+
+describe('somebody else’s session', () => {
+  it('is shown with whose it is, and is not for a visitor to change', () => {
+    const since = '2026-11-21T21:00:00Z';
+    const idle = { since, stops_at: '2026-11-21T22:10:00Z', warning: true };
+    const session = aSession({ idle });
+    const text = show(anOverview({ session, visited: true }));
+    expect(text).toContain('This is the server of Anna Müller.');
+    expect(text).toContain('Small GPU slice');
+    expect(node.querySelector('button')).toBeNull();
+    expect(show(anOverview({ session }))).not.toContain('the server of');
   });
 });
 

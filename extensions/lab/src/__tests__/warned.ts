@@ -22,6 +22,8 @@ export class Model implements IOverviewModel {
   answer: IOverview = anOverview({ session: aSession() });
   /** The budgets that may pay. */
   payers = [aPayer(), aProject()];
+  /** Whether somebody else looks. */
+  visited = false;
 
   now(): number {
     return Date.parse(`2026-11-21T${this.time}Z`);
@@ -38,6 +40,7 @@ export class Model implements IOverviewModel {
       session: differences && aSession(differences),
       budget: aBudget(budget),
       payers: this.payers,
+      visited: this.visited,
       served_at: `2026-11-21T${time}Z`
     });
     this.state = { status: 'ready', overview, receivedAt: 0, problem: null };

@@ -31,7 +31,7 @@ interface IProps {
 /** Which budget pays, how many GPU-hours it has, where they went, how long they last. */
 export function BudgetSection(props: IProps): React.ReactElement {
   const { overview, format, trans } = props;
-  const { budget, session } = overview;
+  const { budget } = overview;
   return (
     <section className="lw-Section" aria-labelledby="lw-budget">
       <h3 id="lw-budget">{trans.__('Budget')}</h3>
@@ -57,6 +57,24 @@ export function BudgetSection(props: IProps): React.ReactElement {
         <Share {...props} />
       )}
       <Outlook {...props} />
+      {!overview.visited && <Changes {...props} />}
+      {props.usePage !== null && !overview.visited && (
+        <p>
+          <a href={props.usePage} target="_blank" rel="noreferrer">
+            {trans.__('My use')}
+          </a>
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** What the person can do about it. */
+function Changes(props: IProps): React.ReactElement {
+  const { overview, trans } = props;
+  const { budget, session } = overview;
+  return (
+    <>
       {session !== null && otherPayers(overview).length > 0 && (
         <button
           type="button"
@@ -71,14 +89,7 @@ export function BudgetSection(props: IProps): React.ReactElement {
         ask={words => props.ask(budget.id, words)}
         trans={trans}
       />
-      {props.usePage !== null && (
-        <p>
-          <a href={props.usePage} target="_blank" rel="noreferrer">
-            {trans.__('My use')}
-          </a>
-        </p>
-      )}
-    </section>
+    </>
   );
 }
 

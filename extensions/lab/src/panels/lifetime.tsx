@@ -6,6 +6,8 @@ import type { Change, IOverview, ISession } from '../wire';
 
 interface IProps {
   session: ISession;
+  /** Whether it is somebody else's: it is shown, and left as it is. */
+  visited: boolean;
   change: (change: Change) => Promise<IOverview>;
   /** The service's time in milliseconds. */
   now: number;
@@ -15,7 +17,7 @@ interface IProps {
 
 /** What can be done about the session's end, and what happens if nothing runs. */
 export function Lifetime(props: IProps): React.ReactElement {
-  const { session, change, now, format, trans } = props;
+  const { session, visited, change, now, format, trans } = props;
   const [busy, setBusy] = React.useState(false);
   const [said, setSaid] = React.useState('');
   const extend = React.useRef<HTMLButtonElement>(null);
@@ -47,19 +49,21 @@ export function Lifetime(props: IProps): React.ReactElement {
   return (
     <>
       {/* It stays where it is when there is no extension: the focus is not lost. */}
-      <button
-        ref={extend}
-        type="button"
-        className="lw-Button"
-        aria-disabled={busy || until === null}
-        aria-describedby="lw-refusal"
-        onClick={() => until !== null && void act('extend')}
-      >
-        {until === null
-          ? trans.__('Extend')
-          : trans.__('Extend until %1', format.instant(until, now))}
-      </button>
-      {until === null && (
+      {!visited && (
+        <button
+          ref={extend}
+          type="button"
+          className="lw-Button"
+          aria-disabled={busy || until === null}
+          aria-describedby="lw-refusal"
+          onClick={() => until !== null && void act('extend')}
+        >
+          {until === null
+            ? trans.__('Extend')
+            : trans.__('Extend until %1', format.instant(until, now))}
+        </button>
+      )}
+      {!visited && until === null && (
         <p id="lw-refusal" className="lw-Quiet">
           {refusal}
         </p>
@@ -77,7 +81,7 @@ export function Lifetime(props: IProps): React.ReactElement {
       <div role="status">
         <Idle {...props} />
       </div>
-      {session.idle?.warning && (
+      {!visited && session.idle?.warning && (
         <button
           type="button"
           className="lw-Button"

@@ -23,10 +23,15 @@ interface IProps {
 /** What this session has, since when and for how long. */
 export function SessionSection(props: IProps): React.ReactElement {
   const { trans, stop } = props;
-  const { session, last_end: lastEnd } = props.overview;
+  const { session, person, last_end: lastEnd, visited } = props.overview;
   return (
     <section className="lw-Section" aria-labelledby="lw-session">
       <h3 id="lw-session">{trans.__('Session')}</h3>
+      {visited && (
+        <p className="lw-Notice lw-mod-warn">
+          {trans.__('This is the server of %1.', person.display_name)}
+        </p>
+      )}
       {session === null ? (
         <>
           <p className="lw-Quiet">
@@ -39,7 +44,7 @@ export function SessionSection(props: IProps): React.ReactElement {
       ) : (
         <Running {...props} session={session} />
       )}
-      {session !== null && stop !== null && (
+      {session !== null && stop !== null && !visited && (
         <button type="button" className="lw-Button" onClick={stop}>
           {trans.__('Stop or change…')}
         </button>
@@ -114,7 +119,7 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
           </>
         )}
       </dl>
-      <Lifetime {...props} />
+      <Lifetime {...props} visited={Boolean(props.overview.visited)} />
     </>
   );
 }
