@@ -126,6 +126,7 @@ def test_who_asks_again_changes_what_they_asked_for(site: Site) -> None:
     (asked,) = budget_requests.open_for(work, site.lea)
     assert asked.request.wanted_ticks == 5 * HOUR
     assert asked.request.words == "A paper\n\nplease"
+    assert budget_requests.ask(work, site.anna, ROTOR) == asked.request, "what is left out stays"
     assert len(site.mails()) == 1
 
 
@@ -166,7 +167,7 @@ def test_a_grant_is_on_top_of_the_share_counts_at_once_and_tells_the_person(site
     mails = site.mails()
     assert set(mails) == {"anna@thr.example"}
     text = mails["anna@thr.example"]
-    assert "Lea Rossi hat 8 GPU-Stunden mehr von „Rotorzustand“ gewährt (November 2026)." in text
+    assert "Lea Rossi hat 8 GPU-Stunden mehr von „Rotorzustand“ bewilligt (November 2026)." in text
     assert "> Good luck" in text
     (asked,) = budget_requests.of_person(work, site.anna)
     assert asked.decided_by is not None

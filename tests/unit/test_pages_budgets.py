@@ -31,6 +31,7 @@ from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.use_views import BudgetPage, MemberView
 from labwerk_hub.services.workbench import MailPolicy
+from labwerk_hub.texts import gpu_hours
 from support.hub_pages import Site, site_in, soup, untranslated, words
 from support.spent import days_ago, spend
 
@@ -193,6 +194,22 @@ def test_how_large_a_budget_is_an_administrator_decides_and_no_lead(town: Town) 
         town.do(town.mira, ROTOR, Typed("size", ROTOR, amount="5000"))
     with pytest.raises(AmountError):
         town.do(town.mira, ROTOR, Typed("size", ROTOR, amount=""))
+
+
+async def test_a_budget_that_has_to_keep_more_for_now_says_how_much(town: Town) -> None:
+    work = town.site.workbench
+    town.do(town.olga, IWE, Typed("size", IWE, amount="1", lasts="always"))
+    page = town.page(town.olga, IWE)
+    shown = budget_handlers.shown_of(page, town.olga, Query(), "/hub/") | {"done": "resized"}
+    read = words(await town.site.page(budget_handlers.TEMPLATE, town.olga, **shown))
+    kept = gpu_hours(page.figures.granted_ticks, "en")
+    assert page.figures.granted_ticks > HOUR
+    assert f"Changed to 1 GPU-hour, but in this period the budget keeps {kept}" in read
+    town.do(town.olga, IWE, Typed("size", IWE, amount="500", lasts="always"))
+    page = budget_pages.of_budget(work, town.olga, IWE, None, "en")
+    shown = budget_handlers.shown_of(page, town.olga, Query(), "/hub/") | {"done": "resized"}
+    read = words(await town.site.page(budget_handlers.TEMPLATE, town.olga, **shown))
+    assert "Changed. It counts at once." in read
 
 
 async def test_forms_are_there_for_those_alone_who_may_decide(town: Town) -> None:

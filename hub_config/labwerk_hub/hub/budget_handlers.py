@@ -14,7 +14,7 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.hub import charts, language, use_handlers
 from labwerk_hub.hub.amounts import ticks_of
-from labwerk_hub.hub.data_pages import DataHandler, File, ToldError, Typed
+from labwerk_hub.hub.data_pages import DataHandler, File, Refused, ToldError, Typed
 from labwerk_hub.hub.member_lists import Query, listed, query_of
 from labwerk_hub.hub.pictures import burn_down_picture, gpu_hours, month_days, use_picture
 from labwerk_hub.services import (
@@ -38,7 +38,7 @@ _DONE = {
     "grant": "granted",
     "decline": "declined",
     "share": "changed",
-    "size": "changed",
+    "size": "resized",
     "ask-whole": "asked",
 }
 _NOTHING = Message("There is no budget for you to decide about.")
@@ -73,12 +73,13 @@ class BudgetHandler(_OneBudget):
         _, viewer = await self.viewer()
         typed = self.typed()
         page = await self.page(viewer, kind, name)
-        said = await self.done(deed(self.pages.workbench, viewer, typed, page))
-        if said is not None:
-            await self._show(kind, name, replace(typed, said=said, field="amount"))
+        came = await self.done(deed(self.pages.workbench, viewer, typed, page))
+        if isinstance(came, Refused):
+            await self._show(kind, name, replace(typed, said=came.said, field="amount"))
             return
         query = query_of(self.asked())
-        done = query.address(done=_DONE[typed.action])
+        asked = typed.action == "ask-whole"
+        done = query.address(done=use_handlers.asked_in(came) if asked else _DONE[typed.action])
         place = _PLACES.get(typed.action, "content")
         self.redirect(f"{self._address(kind, name)}?{done}#{place}", status=303)
 
@@ -87,7 +88,8 @@ class BudgetHandler(_OneBudget):
         asked = self.asked()
         page = await self.page(viewer, kind, name)
         shown = shown_of(page, viewer, query_of(asked), self.hub.base_url, typed)
-        shown["done"] = asked.get("done") if asked.get("done") in _DONE.values() else None
+        known = (*_DONE.values(), "asked-again")
+        shown["done"] = asked.get("done") if asked.get("done") in known else None
         await self.show(TEMPLATE, shown, status=422 if typed is not None else 200)
 
     def _address(self, kind: str, name: str) -> str:
@@ -124,9 +126,9 @@ class BudgetsHandler(DataHandler):
         """Answer a request, then the page again."""
         _, viewer = await self.viewer()
         typed = self.typed()
-        said = await self.done(answer(self.pages.workbench, viewer, typed))
-        if said is not None:
-            await self._show(replace(typed, said=said, field="amount"))
+        came = await self.done(answer(self.pages.workbench, viewer, typed))
+        if isinstance(came, Refused):
+            await self._show(replace(typed, said=came.said, field="amount"))
             return
         done = urlencode({"done": _DONE[typed.action]})
         self.redirect(f"{self.hub.base_url}labwerk/budgets?{done}", status=303)
@@ -219,9 +221,14 @@ def shown_of(
         "chart": burn_down_picture(page.burn_down) if page.burn_down is not None else None,
         "pieces": pieces,
         "people": listed(page.members, query),
-        "may_open": is_operator(viewer) or administers(viewer, head.institution.name),
+        "may_open": {
+            member.name
+            for member in page.members
+            if is_operator(viewer) or administers(viewer, member.institution.name)
+        },
         "typed": typed,
         "done": None,
+        "decided_ticks": _decided_ticks(page),
         "address": address,
         # With the period: a page may stand open while it ends.
         "here_address": f"{address}?{query.address()}{of_period or in_period}",
@@ -233,6 +240,12 @@ def shown_of(
         ],
         "here": "budgets",
     }
+
+
+def _decided_ticks(page: BudgetPage) -> int:
+    """What was last decided of the budget itself; in its period it may have to keep more."""
+    decided = next((one for one in page.decisions if not one.whom), None)
+    return decided.ticks if decided is not None and decided.ticks is not None else page.head.ticks
 
 
 def shown_to_operator(

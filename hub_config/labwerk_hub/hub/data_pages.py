@@ -70,6 +70,13 @@ class Typed:
     field: str = ""
 
 
+@dataclass(frozen=True)
+class Refused:
+    """What a form asked for is refused, in a sentence for whoever sent it."""
+
+    said: Message
+
+
 class DataHandler(BaseHandler):
     """A page whose data may be refused."""
 
@@ -98,13 +105,12 @@ class DataHandler(BaseHandler):
         except DatabaseError as error:
             raise ToldError(503, _NOT_READABLE, error.message) from error
 
-    async def done(self, function: Callable[[], object]) -> Message | None:
-        """Do it in a thread; the sentence if it is refused, with other errors as pages."""
+    async def done(self, function: Callable[[], Result]) -> Result | Refused:
+        """Do it in a thread; what came of it, or that it is refused; other errors as pages."""
         try:
-            await self.read(lambda: _said(function))
+            return await self.read(lambda: _said(function))
         except _RefusedError as refused:
-            return refused.said
-        return None
+            return Refused(refused.said)
 
     def typed(self) -> Typed:
         """What the form says."""
@@ -152,8 +158,8 @@ class _RefusedError(Exception):
         self.said = said
 
 
-def _said(function: Callable[[], object]) -> None:
+def _said(function: Callable[[], Result]) -> Result:
     try:
-        function()
+        return function()
     except SAID as error:
         raise _RefusedError(error.said) from error

@@ -11,16 +11,16 @@ from tornado import web
 from labwerk_hub.domain.people import Person
 from labwerk_hub.hub import language
 from labwerk_hub.hub.amounts import ticks_of
-from labwerk_hub.hub.data_pages import DataHandler, File, Typed
+from labwerk_hub.hub.data_pages import DataHandler, File, Refused, Typed
 from labwerk_hub.hub.pictures import burn_down_picture, month_days, use_picture
 from labwerk_hub.services import audit, budget_requests, request_pages, use_pages, use_tables
-from labwerk_hub.services.use_views import MyUse
+from labwerk_hub.services.use_views import AskedView, MyUse
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import N_
 
 TEMPLATE = "labwerk/use.html"
 RECORD_TEMPLATE = "labwerk/record.html"
-_DONE = ("asked", "withdrawn")
+_DONE = ("asked", "asked-again", "withdrawn")
 
 
 class UseHandler(DataHandler):
@@ -36,11 +36,11 @@ class UseHandler(DataHandler):
         """Ask for more, or ask no longer; then the page again."""
         _, person = await self.viewer()
         typed = self.typed()
-        said = await self.done(deed(self.pages.workbench, person, typed))
-        if said is not None:
-            await self._show(replace(typed, said=said))
+        came = await self.done(deed(self.pages.workbench, person, typed))
+        if isinstance(came, Refused):
+            await self._show(replace(typed, said=came.said, field="amount"))
             return
-        done = "withdrawn" if typed.action == "withdraw" else "asked"
+        done = "withdrawn" if typed.action == "withdraw" else asked_in(came)
         self.redirect(f"{self.hub.base_url}labwerk/use?done={done}", status=303)
 
     async def _show(self, typed: Typed | None) -> None:
@@ -132,11 +132,17 @@ def deed(workbench: Workbench, person: Person, typed: Typed) -> Callable[[], obj
         return lambda: budget_requests.withdraw(workbench, person, typed.about)
     if typed.action not in ("ask", "ask-whole"):
         raise web.HTTPError(400, "action must be ask or withdraw")
-    return lambda: budget_requests.ask(
+    return lambda: request_pages.ask(
         workbench,
         person,
         typed.about,
         ticks_of(typed.amount, spoken) if typed.amount.strip() else None,
         typed.words,
         whole=typed.action == "ask-whole",
+        language=spoken,
     )
+
+
+def asked_in(came: object) -> str:
+    """What the page says of what :func:`deed` did: whether the same was asked for before."""
+    return "asked-again" if isinstance(came, AskedView) and came.repeated else "asked"

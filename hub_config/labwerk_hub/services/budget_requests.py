@@ -77,8 +77,8 @@ def ask(
 
     Without ``wanted_ticks`` they choose how much. ``whole`` asks for the budget itself, which
     is for those who answer for it. Who has asked for the same before changes what they asked
-    for; what they withdrew is open again, and nobody is told a second time. Raises
-    UnknownBudgetError, BudgetRequestError.
+    for, and what they leave out stays as it was; what they withdrew is open again, and nobody
+    is told a second time. Raises UnknownBudgetError, BudgetRequestError.
     """
     budget = budget_of(workbench, budget_name)
     if wanted_ticks is not None:
@@ -104,6 +104,8 @@ def ask(
     with workbench.database.writing() as tx:
         known = tx.requests.open_of(person.name, budget.id, whole)
         if known is not None and known.period == period.name:
+            wanted_ticks = wanted_ticks if wanted_ticks is not None else known.wanted_ticks
+            written = written or known.words
             tx.requests.set_words(known.id, wanted_ticks, written)
             return replace(known, wanted_ticks=wanted_ticks, words=written)
         if known is not None:
