@@ -98,6 +98,8 @@ def _require_see(viewer: Person | None, person: Person | None) -> None:
         viewer.name == person.name or administers(viewer, person.institution)
     ):
         return
+    if administers(viewer, viewer.institution):
+        raise NotAllowedError(Message("You may see the use of your institution's people alone."))
     raise NotAllowedError(Message("You may see your own use alone."))
 
 
