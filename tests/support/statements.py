@@ -13,7 +13,7 @@ from labwerk_hub.domain.budgets import BudgetKind
 from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.periods import Term, Terms
-from labwerk_hub.domain.statement import Statement
+from labwerk_hub.domain.statement import AsOf, Statement
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import leavers, metering, sessions, statement
 from labwerk_hub.services.statement import Names
@@ -55,9 +55,11 @@ class Site(Bench):
         self.clock.step(hours=hours)
         self.stop(person)
 
-    def statement(self, month: str | None = None, institution: str = "thr") -> Statement:
-        """The statement as it can be made now."""
-        return statement.make(self.workbench, institution, month)
+    def statement(
+        self, month: str | None = None, institution: str = "thr", as_of: AsOf | None = None
+    ) -> Statement:
+        """The statement as it can be made now, or as it was made then."""
+        return statement.make(self.workbench, institution, month, as_of)
 
     def names(self, of: Statement, language: str = "en") -> Names:
         """What everything in it is called now."""

@@ -88,7 +88,30 @@ def test_a_changed_file_is_said_to_differ_and_where(site: SmallInstall, tmp_path
     assert answer.code == 1
     assert f"{file} is not the statement thr/{_month(site)} that the ledger gives" in answer.text
     assert "gpu_hours: the file says 0.400000, the ledger 0.500000" in answer.text
-    assert "The month is not over" in answer.text
+    assert answer.text.startswith(f"{file} is preliminary, made at posting 2; the ledger is now at")
+
+
+def test_a_preliminary_one_stays_right_while_the_month_goes_on(
+    site: SmallInstall, tmp_path: Path
+) -> None:
+    file = tmp_path / "november.csv"
+    words = ("statement", "make", "thr", "--month", _month(site), "--format", "csv")
+    site.run(*words, "--to", str(file))
+    site.run("budgets", "set", "institution/thr", "--gpu-hours", "300")
+    answer = site.run("statement", "verify", str(file))
+    assert answer.code == 0
+    said = "is preliminary, made at posting 2; the ledger is now at 3.\n"
+    assert answer.text.startswith(f"{file} {said}{file}: the statement thr/")
+
+
+@pytest.mark.parametrize("content", [b"a,b\r\n1,2\r\n", b"%PDF-1.7 and no more", b"", b"{}"])
+def test_a_file_that_is_no_statement_is_named(
+    site: SmallInstall, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "november"
+    file.write_bytes(content)
+    answer = site.run("statement", "verify", str(file))
+    assert (answer.code, answer.text.startswith(f"{file}: ")) == (1, True)
 
 
 def test_the_list_names_what_can_be_made(site: SmallInstall) -> None:

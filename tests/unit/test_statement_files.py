@@ -21,8 +21,9 @@ from labwerk_hub.adapters.statements import (
     verify,
 )
 from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND
-from labwerk_hub.domain.statement import Heads, Line, Position, Statement, sums_of
+from labwerk_hub.domain.statement import AsOf, Heads, Line, Position, Statement, sums_of
 from labwerk_hub.domain.texts import LANGUAGES
+from labwerk_hub.services.budget_decisions import set_budget
 from labwerk_hub.services.statement import Names
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, StreamObject
@@ -52,8 +53,8 @@ def november(site: Site) -> Statement:
 
 
 def _verify(site: Site, content: bytes) -> Verdict:
-    def made(institution: str, month: str) -> tuple[Statement, Names]:
-        anew = site.statement(month, institution)
+    def made(institution: str, month: str, as_of: AsOf | None) -> tuple[Statement, Names]:
+        anew = site.statement(month, institution, as_of)
         return anew, site.names(anew)
 
     return verify(content, made)
@@ -161,6 +162,36 @@ def test_a_row_that_was_added_is_found(site: Site, november: Statement) -> None:
     verdict = _verify(site, b"\r\n".join([*rows[:2], rows[1], *rows[2:]]))
     assert verdict.differences
     assert all("the ledger nothing" in one for one in verdict.differences)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_a_preliminary_one_is_made_anew_as_of_the_posting_that_it_names(
+    site: Site, form: Format
+) -> None:
+    anna = site.person("Anna Müller", "thr", "p-rotor", "p-netz")
+    lukasz = site.person("Łukasz Żółć", "thr")
+    site.used(lukasz, 3)
+    site.used(lukasz, 1, flavour="cpu")
+    session = site.begin(anna, "project/netz")  # by terms, so that its month is reckoned by days
+    site.clock.step(minutes=30)
+    site.meter(session)
+    early = site.statement("2026-11")
+    content = render(early, form, site.names(early))
+    assert _verify(site, content).same
+    site.clock.step(minutes=30)
+    site.meter(session)
+    set_budget(site.workbench, None, "project/rotor", 70 * HOUR)
+    site.used(lukasz, 1)
+    verdict = _verify(site, content)
+    assert verdict.differences == ()
+    assert verdict.as_of == AsOf(early.heads.posting, early.heads.event)
+    site.at(2027, 1, 1, 8)
+    site.stop(anna)
+    assert _verify(site, content).same
+    more = replace(early, sums=replace(early.sums, sessions=7))
+    lines = (replace(early.lines[0], ticks=2 * early.lines[0].ticks), *early.lines[1:])
+    more = replace(more, lines=lines)
+    assert not _verify(site, render(more, form, site.names(early))).same
 
 
 def test_a_ledger_that_was_changed_is_found(site: Site, november: Statement) -> None:
@@ -367,7 +398,7 @@ def test_more_records_than_a_message_takes_are_several_messages() -> None:
     assert [len(message["UsageRecords"]) for message in messages] == [1000, 1000, 500]
     for message in messages:
         jsonschema.validate(message, SCHEMA)
-    assert verify(content, lambda _institution, _month: (found, names)).same
+    assert verify(content, lambda _institution, _month, _then: (found, names)).same
 
 
 def test_what_lasted_less_than_a_second_is_a_record_all_the_same() -> None:

@@ -16,9 +16,11 @@ from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.errors import LabwerkError
 
 if TYPE_CHECKING:
-    from labwerk_hub.domain.statement import Statement
+    from labwerk_hub.domain.statement import AsOf, Statement
     from labwerk_hub.services.statement import Names
 
+#: Differences that are listed; a file of another ledger may have any number.
+_SHOWN = 20
 _FORMATS = ("pdf", "csv", "json", "usage-record")
 
 
@@ -116,8 +118,8 @@ def verify(written: Path, file: Path | None) -> None:
     settings = installation(file, "statement verify").settings
     bench = bootstrap.workbench(settings)
 
-    def made(institution: str, month: str) -> tuple[Statement, Names]:
-        anew = statements.make(bench, institution, month)
+    def made(institution: str, month: str, as_of: AsOf | None) -> tuple[Statement, Names]:
+        anew = statements.make(bench, institution, month, as_of)
         return anew, statements.names_for(bench, anew, settings.machine.language)
 
     try:
@@ -126,17 +128,24 @@ def verify(written: Path, file: Path | None) -> None:
         raise StatementFileError(
             f"{written} cannot be read ({error.strerror}); name a file that `statement make` wrote."
         ) from None
-    verdict = files.verify(content, made)
-    number = verdict.statement.number
+    try:
+        verdict = files.verify(content, made)
+    except files.UnreadableStatementError as error:
+        raise files.UnreadableStatementError(f"{written}: {error.message}") from None
+    number, then = verdict.statement.number, ""
+    if verdict.as_of is not None:
+        with bench.database.reading() as tx:
+            now = tx.ledger.head().number
+        then = f"{written} is preliminary, made at posting {verdict.as_of.posting}; "
+        then += f"the ledger is now at {now}.\n"
     if not verdict.same:
-        preliminary = (
-            "" if verdict.statement.final else "\nThe month is not over, or not charged to its end."
-        )
+        shown, more = verdict.differences[:_SHOWN], len(verdict.differences) - _SHOWN
         raise StatementDiffersError(
-            f"{written} is not the statement {number} that the ledger gives:\n"
-            + "\n".join(verdict.differences)
-            + preliminary
+            f"{then}{written} is not the statement {number} that the ledger gives"
+            f"{' as of that posting' if then else ''}:\n"
+            + "\n".join(shown)
+            + (f"\nand {more} more" if more > 0 else "")
         )
-    click.echo(f"{written}: the statement {number} as the ledger gives it.")
+    click.echo(f"{then}{written}: the statement {number} as the ledger gives it.")
     if verdict.note is not None:
         click.echo(verdict.note)

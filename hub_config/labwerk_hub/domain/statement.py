@@ -5,8 +5,9 @@ looked up when it is shown, so that erasing a person changes no statement. Amoun
 and milliseconds, integers.
 
 Its signature chains the canonical form to the heads of the audit chain and of the ledger as
-they were at the month's end (:mod:`labwerk_hub.domain.chain`): the same ledger gives the
-same signature for ever, and another ledger gives another one.
+they were at the month's end, or when it was made if that was earlier
+(:mod:`labwerk_hub.domain.chain`): the same ledger gives the same signature for ever, and
+another ledger gives another one.
 """
 
 from __future__ import annotations
@@ -84,10 +85,19 @@ class Month:
 
 
 @dataclass(frozen=True)
+class AsOf:
+    """The posting and the event up to which a preliminary statement was made."""
+
+    posting: int
+    event: int
+
+
+@dataclass(frozen=True)
 class Heads:
     """The last posting and the last event of the month: what it stands on.
 
-    Each as its number (0: there is none) and its hash, 64 hexadecimal digits.
+    While it is preliminary, the last ones there were when it was made. Each as
+    its number (0: there is none) and its hash, 64 hexadecimal digits.
     """
 
     posting: int

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.periods import Months, Period, day_of
-from labwerk_hub.domain.statement import Grant, Line, Month, Position, Statement, sums_of
+from labwerk_hub.domain.statement import AsOf, Grant, Line, Month, Position, Statement, sums_of
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit
 from labwerk_hub.services.budgets import known_or_gone
@@ -49,15 +49,18 @@ class Available:
     final: bool
 
 
-def make(workbench: Workbench, institution: str, month: str | None = None) -> Statement:
+def make(
+    workbench: Workbench, institution: str, month: str | None = None, as_of: AsOf | None = None
+) -> Statement:
     """The statement of an institution and a month such as ``2026-11``; last month's if None.
 
+    With ``as_of`` the preliminary one as it was made then, from the postings themselves.
     Raises StatementError for an unknown institution, and for a month that has not begun.
     """
     wanted = _month(workbench, month)
     with workbench.database.reading() as tx:
         _require(workbench, tx, institution, wanted)
-        return _make(workbench, tx, institution, wanted)
+        return _make(workbench, tx, institution, wanted, as_of)
 
 
 def handed_out(workbench: Workbench, statement: Statement, actor: str) -> None:
@@ -122,23 +125,30 @@ def names_for(workbench: Workbench, statement: Statement, language: str) -> Name
     )
 
 
-def _make(workbench: Workbench, tx: Transaction, institution: str, month: Month) -> Statement:
+def _make(
+    workbench: Workbench, tx: Transaction, institution: str, month: Month, as_of: AsOf | None
+) -> Statement:
     zone = workbench.policy.zone
     end_ms = month.end_ms(zone)
-    lines = [
-        Line(one.budget, one.person, one.flavour, one.ticks, one.over_ticks, one.ms, one.idle_ms,
-             one.sessions)
-        for one in tx.usage.of_institution(institution, month.name, month.name)
-    ]  # fmt: skip
-    heads = tx.statements.heads(month, end_ms)
-    grants = tx.statements.grants(institution, heads.posting, end_ms)
-    listed = _Positions(workbench, tx, institution, month)
+    if as_of is None:
+        lines = [
+            Line(one.budget, one.person, one.flavour, one.ticks, one.over_ticks, one.ms,
+                 one.idle_ms, one.sessions)
+            for one in tx.usage.of_institution(institution, month.name, month.name)
+        ]  # fmt: skip
+    else:
+        days = month.first_day.isoformat(), month.last_day.isoformat()
+        lines = tx.statements.used(institution, *days, as_of)
+    final = as_of is None and is_final(workbench, tx, month)
+    heads = tx.statements.heads(month, end_ms, as_of)
+    grants = tx.statements.grants(institution, heads.posting, end_ms, as_of)
+    listed = _Positions(workbench, tx, institution, month, as_of)
     return Statement(
         institution=institution,
         month=month.name,
         zone=zone.key,
-        final=is_final(workbench, tx, month),
-        heads=heads,
+        final=final,
+        heads=heads if final else tx.statements.heads_at(as_of),
         positions=tuple(listed.of(grants, lines)),
         lines=tuple(lines),
         sums=sums_of(lines),
@@ -185,10 +195,15 @@ class _Positions:
     """
 
     def __init__(
-        self, workbench: Workbench, tx: Transaction, institution: str, month: Month
+        self,
+        workbench: Workbench,
+        tx: Transaction,
+        institution: str,
+        month: Month,
+        as_of: AsOf | None,
     ) -> None:
         self._workbench, self._tx, self._institution = workbench, tx, institution
-        self._month, self._zone = month, workbench.policy.zone
+        self._month, self._zone, self._as_of = month, workbench.policy.zone, as_of
 
     def of(self, grants: Sequence[Grant], lines: Sequence[Line]) -> Iterator[Position]:
         """Those in which something was granted, or used in the month."""
@@ -244,6 +259,10 @@ class _Positions:
 
         Whole months are read as such: periods may be long.
         """
+        if (then := self._as_of) is not None:
+            days = first.isoformat(), last.isoformat()
+            found = self._tx.statements.used(self._institution, *days, then, budget)
+            return sum(line.ticks for line in found), sum(line.over_ticks for line in found)
         ticks = over = 0
         while first <= last:
             month = Month.of(first)

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from labwerk_hub.domain.statement import Grant, Heads, Month
+from labwerk_hub.domain.statement import AsOf, Grant, Heads, Line, Month
 
 
 class Statements(Protocol):
     """The ledger as of the end of a month."""
 
-    def heads(self, month: Month, end_ms: int) -> Heads:
+    def heads(self, month: Month, end_ms: int, as_of: AsOf | None = None) -> Heads:
         """The last charge of a month's days, whoever paid, and the last event before its end.
 
         In a month without a charge, the last charge before it. Events that tell of statements
         are not counted.
         """
 
-    def grants(self, institution: str, posting: int, end_ms: int) -> list[Grant]:
+    def heads_at(self, as_of: AsOf | None) -> Heads:
+        """The last posting and event of all, or those that there were then."""
+
+    def grants(
+        self, institution: str, posting: int, end_ms: int, as_of: AsOf | None = None
+    ) -> list[Grant]:
         """What came to an institution's budgets and those given from it, by budget and period.
 
-        Counted is what was booked by the posting of this number, or before ``end_ms``.
+        Counted is what was booked by the posting of this number, or before ``end_ms``, of
+        what was booked by then.
         """
+
+    def used(
+        self, institution: str, first: str, last: str, as_of: AsOf, budget: str | None = None
+    ) -> list[Line]:
+        """What an institution paid for from one day to another, of what was charged by then."""
 
     def institutions(self) -> list[str]:
         """Everybody who ever paid."""

@@ -7,26 +7,24 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, inspect, text
 
 #: Tables of which no row is ever changed, and the chain whose content may be removed.
-_UNCHANGED, _REDACTED = ("postings", "entries", "allotments"), ("events",)
+_UNCHANGED, _REDACTED = ("postings", "entries", "allotments"), "events"
 
 
 def missing_triggers(connection: Connection) -> list[str]:
     """Names of the triggers of append-only tables that are not there, or are switched off."""
     if connection.dialect.name == "postgresql":
-        unchanged, redacted = ("update", "delete", "truncate"), ("insert", "truncate")
+        last, redacted = "truncate", ("insert", "update", "delete", "truncate")
         query = (  # a trigger that fires is O (as usual) or A (always)
             "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
             " WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
             " AND pg_table_is_visible(c.oid)"
         )
     else:
-        unchanged, redacted = ("update", "delete", "replace"), ("insert",)
+        last, redacted = "replace", ("insert", "update", "delete")
         query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     there = set(connection.execute(text(query)).scalars())
-    expected = [(table, action) for table in _UNCHANGED for action in unchanged]
-    expected += [
-        (table, action) for table in _REDACTED for action in ("update", "delete", *redacted)
-    ]
+    expected = [(table, action) for table in _UNCHANGED for action in ("update", "delete", last)]
+    expected += [(_REDACTED, action) for action in redacted]
     names = (f"{table}_refuse_{action}" for table, action in expected)
     return [name for name in names if name not in there]
 

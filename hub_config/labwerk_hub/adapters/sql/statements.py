@@ -6,15 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select, true
+from sqlalchemy.sql.elements import ColumnElement
 
 from labwerk_hub.adapters.sql.event_tables import events
 from labwerk_hub.adapters.sql.tables import balances, entries, postings, usage_sums
 from labwerk_hub.domain.budgets import BudgetKind, budget_id
 from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.events import EventKind
-from labwerk_hub.domain.ledger import CARRIED, GIVEN, GRANTED, PostingKind
-from labwerk_hub.domain.statement import Grant, Heads, Month
+from labwerk_hub.domain.ledger import CARRIED, GIVEN, GRANTED, OVER, PostingKind
+from labwerk_hub.domain.statement import AsOf, Grant, Heads, Line, Month
 
 _MONTH = len("2026-11")
 #: Beside the accounts: what no posting granted, and how many entries count.
@@ -36,9 +37,9 @@ class SqlStatements:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def heads(self, month: Month, end_ms: int) -> Heads:
+    def heads(self, month: Month, end_ms: int, as_of: AsOf | None = None) -> Heads:
         """The last charge of a month's days, and the last event before its end."""
-        posting, posting_hash = self._last_posting(month)
+        posting, posting_hash = self._last_posting(month, _charges(as_of))
         event, event_hash = self._last(
             select(events.c.id, events.c.hash)
             # That a statement was handed out changes none.
@@ -47,9 +48,27 @@ class SqlStatements:
         )
         return Heads(posting, posting_hash, event, event_hash)
 
-    def grants(self, institution: str, posting: int, end_ms: int) -> list[Grant]:
+    def heads_at(self, as_of: AsOf | None) -> Heads:
+        """The last posting and event of all, or those that there were then."""
+        of_posting = select(postings.c.id, postings.c.hash)
+        of_event = select(events.c.id, events.c.hash).where(
+            events.c.kind != EventKind.STATEMENT.value
+        )
+        if as_of is not None:
+            of_posting = of_posting.where(postings.c.id <= as_of.posting)
+            of_event = of_event.where(events.c.id <= as_of.event)
+        return Heads(
+            *self._last(of_posting.order_by(postings.c.id.desc())),
+            *self._last(of_event.order_by(events.c.id.desc())),
+        )
+
+    def grants(
+        self, institution: str, posting: int, end_ms: int, as_of: AsOf | None = None
+    ) -> list[Grant]:
         """What came to an institution's budgets and those given from it, by budget and period."""
         in_time = or_(postings.c.id <= posting, postings.c.made_ms < end_ms)
+        if as_of is not None:
+            in_time = and_(in_time, postings.c.id <= as_of.posting)
         query = (
             select(entries, in_time.label("in_time"))
             .join_from(postings, entries, entries.c.posting == postings.c.id)
@@ -78,6 +97,48 @@ class SqlStatements:
             for (budget, period), of in sorted(sums.items())
             if of[_IN_TIME] or of[_BEFORE]
         ]
+
+    def used(
+        self, institution: str, first: str, last: str, as_of: AsOf, budget: str | None = None
+    ) -> list[Line]:
+        """What an institution paid for from one day to another, of what was charged by then."""
+        charged = [
+            postings.c.kind == PostingKind.CHARGE.value,
+            postings.c.institution == institution,
+            postings.c.day.between(first, last),
+            postings.c.id <= as_of.posting,
+            *([postings.c.budget == budget] if budget is not None else []),
+        ]
+        is_use = entries.c.account.like("used:%")
+        is_over = entries.c.account == OVER
+        each = (
+            select(
+                entries.c.posting,
+                func.sum(case((is_use, entries.c.ticks), else_=0)).label("ticks"),
+                func.sum(case((is_over, -entries.c.ticks), else_=0)).label("over_ticks"),
+            )
+            .join(postings, entries.c.posting == postings.c.id)
+            .where(*charged)
+            .group_by(entries.c.posting)
+            .subquery()
+        )
+        of = (postings.c.budget, postings.c.person, postings.c.flavour)
+        query = (
+            select(
+                *of,
+                func.coalesce(func.sum(each.c.ticks), 0),
+                func.coalesce(func.sum(each.c.over_ticks), 0),
+                func.sum(postings.c.end_ms - postings.c.start_ms),
+                func.sum(postings.c.idle_ms),
+                func.count(postings.c.session.distinct()),
+            )
+            .join(each, each.c.posting == postings.c.id, isouter=True)
+            .where(*charged)
+            .group_by(*of)
+            .order_by(*of)
+        )
+        rows = self._connection.execute(query)
+        return [Line(*row[:3], *(int(amount) for amount in row[3:])) for row in rows]
 
     def institutions(self) -> list[str]:
         """Everybody who ever paid."""
@@ -109,24 +170,28 @@ class SqlStatements:
             if row.budget in budgets
         }
 
-    def _last_posting(self, month: Month) -> tuple[int, str]:
+    def _last_posting(self, month: Month, among: ColumnElement[bool]) -> tuple[int, str]:
         """The latest of its days' postings: days may be charged later than days after them."""
         day, latest = month.first_day, (0, GENESIS)
         while day <= month.last_day:
-            latest = max(latest, self._last_of_day(day.isoformat()))
+            latest = max(latest, self._last_of_day(day.isoformat(), among))
             day += timedelta(days=1)
         if latest[0]:
             return latest
         before = select(func.max(postings.c.day)).where(
-            postings.c.day < month.first_day.isoformat()
+            (postings.c.day < month.first_day.isoformat()) & among
         )
         day_before = self._connection.scalar(before)
-        return latest if day_before is None else self._last_of_day(day_before)
+        return latest if day_before is None else self._last_of_day(day_before, among)
 
-    def _last_of_day(self, day: str) -> tuple[int, str]:
-        query = select(postings.c.id, postings.c.hash).where(postings.c.day == day)
+    def _last_of_day(self, day: str, among: ColumnElement[bool]) -> tuple[int, str]:
+        query = select(postings.c.id, postings.c.hash).where((postings.c.day == day) & among)
         return self._last(query.order_by(postings.c.id.desc()))
 
     def _last(self, query: Select[tuple[int, str]]) -> tuple[int, str]:
         row = self._connection.execute(query.limit(1)).first()
         return (0, GENESIS) if row is None else (int(row.id), str(row.hash))
+
+
+def _charges(as_of: AsOf | None) -> ColumnElement[bool]:
+    return true() if as_of is None else postings.c.id <= as_of.posting

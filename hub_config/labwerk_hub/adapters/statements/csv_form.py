@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from labwerk_hub.adapters.statements.form import (
     Found,
     UnreadableStatementError,
+    exactly,
     gpu_hours,
     hours,
     placed,
 )
-from labwerk_hub.domain.statement import Line, Statement, Sums
+from labwerk_hub.domain.statement import AsOf, Line, Statement, Sums
 from labwerk_hub.services.statement import Names
 from labwerk_hub.services.use_tables import as_text
 
@@ -26,6 +27,11 @@ COLUMNS = (
     "gpu_hours", "over_use_gpu_hours", "hours", "idle_hours", "sessions",
     "ticks", "over_use_ticks", "milliseconds", "idle_milliseconds",
     "posting", "posting_hash", "event", "event_hash", "signature",
+)  # fmt: skip
+#: What every row says again.
+_SHARED = (
+    "institution", "month", "status", "posting", "posting_hash", "event", "event_hash",
+    "signature",
 )  # fmt: skip
 _WHERE = ("record", "budget", "person", "flavour")
 
@@ -54,7 +60,11 @@ def read(content: bytes) -> Found:
             "This is no statement of Labwerk: its columns are not those that `statement make` "
             "writes, or a row is cut off; verify the file as it was written."
         )
-    return Found(rows[-1]["institution"], rows[-1]["month"], placed(_figures(rows)))
+    last = rows[-1]
+    as_of = None
+    if last["status"] != "final" and last["posting"].isdecimal() and last["event"].isdecimal():
+        as_of = AsOf(int(last["posting"]), int(last["event"]))
+    return Found(last["institution"], last["month"], placed(_figures(rows)), as_of=as_of)
 
 
 def _row(
@@ -70,7 +80,14 @@ def _row(
     )  # fmt: skip
 
 
-def _figures(rows: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
+def _figures(rows: list[dict[str, str]]) -> Iterator[tuple[str, object]]:
+    yield from ((column, rows[0][column]) for column in _SHARED)
     for row in rows:
         where = ", ".join(row[column] for column in _WHERE if row[column])
-        yield from ((f"{where}: {c}", row[c]) for c in COLUMNS if c != "name")
+        for column in COLUMNS:
+            if column in _SHARED:  # said once, unless a row says something else
+                if row[column] != rows[0][column]:
+                    yield f"{where}: {column}", row[column]
+            elif column != "name":
+                says = row[column]
+                yield f"{where}: {column}", exactly(column, int(says) if says.isdecimal() else says)

@@ -8,12 +8,18 @@ from decimal import Decimal
 from enum import StrEnum
 
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.domain.statement import AsOf
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.statement import Names
 
 MS_PER_HOUR = 3_600_000
 #: A tick is the 86,400th part of a GPU-hour, a millisecond a smaller part of an hour.
 _PLACES = Decimal("0.000001")
+_IN_TICKS = frozenset(
+    {"ticks", "over_ticks", "over_use_ticks", "granted", "carried", "given"}
+    | {"used_before", "over_before", "used", "over"}
+)
+_IN_MS = frozenset({"ms", "idle_ms", "milliseconds", "idle_milliseconds"})
 
 
 class Format(StrEnum):
@@ -51,12 +57,14 @@ class Found:
     """What a file says: of whom, of which month, and each figure by where it stands.
 
     ``names`` are those in the file, None if the format has none that are needed again.
+    ``as_of`` is when a preliminary one was made, None for a final one.
     """
 
     institution: str
     month: str
     figures: Mapping[str, str]
     names: Names | None = None
+    as_of: AsOf | None = None
 
 
 def gpu_hours(ticks: int) -> str:
@@ -67,6 +75,15 @@ def gpu_hours(ticks: int) -> str:
 def hours(ms: int) -> str:
     """Milliseconds as hours with a decimal dot and six places."""
     return f"{(Decimal(ms) / MS_PER_HOUR).quantize(_PLACES):f}"
+
+
+def exactly(name: str, value: object) -> object:
+    """A figure called ``name`` as people read it, and exactly; what is no amount stays."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if name in _IN_TICKS:
+        return f"{gpu_hours(value)} GPU-hours ({value} ticks)"
+    return f"{hours(value)} hours ({value} ms)" if name in _IN_MS else value
 
 
 def placed(figures: Iterable[tuple[str, object]]) -> dict[str, str]:

@@ -12,9 +12,14 @@ from dataclasses import asdict, fields
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labwerk_hub.adapters.statements.form import Found, UnreadableStatementError, placed
+from labwerk_hub.adapters.statements.form import (
+    Found,
+    UnreadableStatementError,
+    exactly,
+    placed,
+)
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
-from labwerk_hub.domain.statement import FORM, Heads, Line, Position, Statement, Sums
+from labwerk_hub.domain.statement import FORM, AsOf, Heads, Line, Position, Statement, Sums
 from labwerk_hub.services.statement import Names
 
 
@@ -57,7 +62,8 @@ def read(content: bytes) -> Found:
         ) from None
     stated = file.statement
     figures = placed([*_figures(stated), ("signature", file.signature), ("number", file.number)])
-    return Found(stated.institution, stated.month, figures, file.names)
+    as_of = None if stated.final else AsOf(stated.heads.posting, stated.heads.event)
+    return Found(stated.institution, stated.month, figures, file.names, as_of)
 
 
 def _figures(stated: Statement) -> Iterator[tuple[str, object]]:
@@ -70,4 +76,5 @@ def _figures(stated: Statement) -> Iterator[tuple[str, object]]:
         *((f"{line.budget}, {line.person}, {line.flavour}", line) for line in stated.lines),
     ]
     for of, part in parts:
-        yield from ((f"{of}: {field.name}", getattr(part, field.name)) for field in fields(part))
+        for field in fields(part):
+            yield f"{of}: {field.name}", exactly(field.name, getattr(part, field.name))

@@ -38,7 +38,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labwerk_hub.adapters.statements.form import Found, UnreadableStatementError, placed
 from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND
-from labwerk_hub.domain.statement import Line, Month, Statement
+from labwerk_hub.domain.statement import AsOf, Line, Month, Statement
 from labwerk_hub.services.statement import Names
 
 TYPE, VERSION = "APEL-accelerator-message", "0.1"
@@ -130,7 +130,8 @@ def read(content: bytes) -> Found:
             "verify the file as `statement make` wrote it."
         ) from None
     origin = messages[0].Statement
-    return Found(origin.Institution, origin.Month, placed(_figures(messages)))
+    as_of = None if origin.Status == "final" else AsOf(origin.PostingId, origin.EventId)
+    return Found(origin.Institution, origin.Month, placed(_figures(messages)), as_of=as_of)
 
 
 def _record(statement: Statement, line: Line, site: str) -> Record:
@@ -157,10 +158,10 @@ def _seconds(ms: int) -> int:
 
 
 def _figures(messages: list[Message]) -> Iterator[tuple[str, object]]:
-    for name, value in messages[0].Statement.model_dump().items():
-        yield name, value
     for message in messages:
-        for name in ("Type", "Version", "Statement"):
+        for name, value in message.Statement.model_dump().items():
+            yield name, value
+        for name in ("Type", "Version"):
             yield name, getattr(message, name)
         for record in message.UsageRecords:
             for name, value in record.model_dump(exclude={"SiteName"}).items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labwerk_hub.adapters.statements import csv_form, json_form, pdf_form, usage_record
 from labwerk_hub.adapters.statements.form import Format, Found, UnreadableStatementError
 from labwerk_hub.adapters.statements.rendering import render
-from labwerk_hub.domain.statement import Statement
+from labwerk_hub.domain.statement import AsOf, Statement
 from labwerk_hub.services.statement import Names
 
 _READERS = {
@@ -24,13 +24,15 @@ _ABSENT = "nothing"
 class Verdict:
     """``differences`` has one sentence for each figure that is not the ledger's.
 
-    ``note`` is what else is to be said of a file whose figures are right.
+    ``note`` is what else is to be said of a file whose figures are right. ``as_of`` is when
+    a preliminary one was made: it is compared with the ledger as it was then.
     """
 
     form: Format
     statement: Statement
     differences: tuple[str, ...]
     note: str | None = None
+    as_of: AsOf | None = None
 
     @property
     def same(self) -> bool:
@@ -38,10 +40,13 @@ class Verdict:
         return not self.differences
 
 
-def verify(content: bytes, made: Callable[[str, str], tuple[Statement, Names]]) -> Verdict:
+def verify(
+    content: bytes, made: Callable[[str, str, AsOf | None], tuple[Statement, Names]]
+) -> Verdict:
     """Compare a file with the ledger.
 
-    ``made`` makes the statement of an institution and a month anew, with the names of now.
+    ``made`` makes the statement of an institution and a month anew, a preliminary one as of
+    then, with the names of now.
     Raises UnreadableStatementError for a file that is none, and what ``made`` raises.
     """
     form = _form(content)
@@ -52,7 +57,7 @@ def verify(content: bytes, made: Callable[[str, str], tuple[Statement, Names]]) 
             "This is no statement of Labwerk: it is not UTF-8 text; verify the file as "
             "`statement make` wrote it."
         ) from None
-    statement, names = made(found.institution, found.month)
+    statement, names = made(found.institution, found.month, found.as_of)
     shown = found.names or names
     from_the_ledger = render(statement, form, shown)
     differences = list(_differences(found, _READERS[form](from_the_ledger).figures))
@@ -67,7 +72,7 @@ def verify(content: bytes, made: Callable[[str, str], tuple[Statement, Names]]) 
                 "another version wrote it, or its looks were changed."
             )
         )
-    return Verdict(form, statement, tuple(differences), note)
+    return Verdict(form, statement, tuple(differences), note, found.as_of)
 
 
 def _form(content: bytes) -> Format:
