@@ -124,6 +124,8 @@ async def test_a_lead_grants_with_an_amount_and_it_counts_at_once(town: Town) ->
     page = soup(await town.html(town.lea, ROTOR))
     (request,) = page.select(".lw-requests > li")
     assert "For a paper" in request.get_text()
+    now = "Has now: 20 GPU-hours, of it 6 GPU-hours used and 14 GPU-hours left."
+    assert now in words(str(request)), "what they have is there to decide by"
     amount, about = request.select_one("input[name=amount]"), request.select_one("[name=about]")
     assert amount is not None
     assert about is not None
@@ -228,7 +230,7 @@ async def test_forms_are_there_for_those_alone_who_may_decide(town: Town) -> Non
 async def test_a_lead_asks_the_institution_for_more_for_the_whole(town: Town) -> None:
     town.do(town.lea, ROTOR, Typed("ask-whole", ROTOR, amount="40", words="It grew"))
     page = soup(await town.html(town.lea, ROTOR))
-    assert "Somebody else decides this one." in page.get_text()
+    assert "These decide: Mira Conti." in page.get_text()
     (whole,) = (one for one in town.page(town.mira, IWE).requests if one.whole)
     town.do(town.mira, IWE, Typed("grant", whole.id, amount="40"))
     assert town.page(town.lea, ROTOR).figures.granted_ticks == 100 * HOUR
@@ -260,6 +262,17 @@ async def test_the_navigation_shows_what_one_may_see(town: Town, who: str, seen:
     assert [link for link in links if link.rpartition("/")[2] in ours] == seen
 
 
+async def test_what_waits_for_ones_decision_is_counted_in_the_navigation(town: Town) -> None:
+    def counted(html: str) -> list[str]:
+        return [words(str(badge)) for badge in soup(html).select("header .lw-badge")]
+
+    assert counted(await town.html(town.lea, ROTOR)) == ["Requests to be decided: 1"]
+    assert counted(await town.html(town.mira, IWE)) == ["Requests to be decided: 1"]
+    (request,) = town.page(town.lea, ROTOR).requests
+    town.do(town.lea, ROTOR, Typed("decline", request.id))
+    assert counted(await town.html(town.lea, ROTOR)) == []
+
+
 async def test_an_institutions_page_has_projects_people_leavers_and_statements(town: Town) -> None:
     page = soup(await town.html(town.mira, IWE))
     (project,) = _rows(page, "children-heading")
@@ -268,7 +281,7 @@ async def test_an_institutions_page_has_projects_people_leavers_and_statements(t
     people = _rows(page, "people")
     assert [row[0] for row in people] == ["Lea Rossi", "Mira Conti"]
     assert people[0][1:4] == ["80.00", "3.00", "0.00"]
-    files = [link["href"] for link in page.select("#statements-heading ~ table a")]
+    files = [link["href"] for link in page.select("[aria-labelledby=statements-heading] table a")]
     assert "/hub/labwerk/statement/iwe/2026-11/pdf" in files
     assert len(files) % 4 == 0
 

@@ -12,7 +12,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from labwerk_hub.errors import EngineUnreachableError, LabwerkError
 from labwerk_hub.hub import language
 from labwerk_hub.hub.stages import SENTENCES, Stage, Stages
 from labwerk_hub.hub.start import choices
-from labwerk_hub.services import board, overview, people, sessions, waiting
+from labwerk_hub.services import board, budget_requests, overview, people, sessions, waiting
 from labwerk_hub.services.board_views import Board
 from labwerk_hub.services.budget_views import payer_view
 from labwerk_hub.services.offers import RefusedError
@@ -67,6 +67,8 @@ class Page:
     institution: Localized | None
     #: Whether there are budgets for the reader to decide about.
     decides: bool = False
+    #: Requests that they may decide now.
+    asked: int = 0
 
     @property
     def operator(self) -> bool:
@@ -86,6 +88,12 @@ class Budget:
     held: int
     left: int
     budget_left: int
+    #: A session runs without it: it is not asked for anything.
+    over_use: bool = False
+
+    def ends_within(self, seconds: int) -> bool:
+        """Whether its period is over in so many seconds, to the minute."""
+        return datetime.now(UTC) + timedelta(seconds=seconds + 60) >= self.ends
 
     @property
     def is_open(self) -> bool:
@@ -131,6 +139,7 @@ class Pages:
         self._demo = settings.sign_in.is_demo
         self.default_language: str = settings.machine.language
         self._seen: dict[str, Person] = {}
+        self._asked: dict[str, int] = {}
         self.sums = PoolSums(workbench)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Pages:
@@ -141,10 +150,11 @@ class Pages:
         """The frame of a page that ``viewer`` looks at; decides the request's language."""
         if viewer is not None:
             try:
-                person = await asyncio.to_thread(people.find, self.workbench, viewer)
+                person, asked = await asyncio.to_thread(self._read, viewer)
             except LabwerkError as error:
                 _log.warning("The page goes without what is known of %s: %s", viewer, error)
             else:
+                self._asked[viewer] = asked
                 if person is not None:
                     self._seen[viewer] = person
         return self.open_now(viewer)
@@ -157,9 +167,19 @@ class Pages:
             demo=self._demo,
             person=person,
             institution=self._institution(person),
-            decides=person is not None
-            and any(may_see(person, one) for one in self.workbench.catalogue.budgets.values()),
+            decides=person is not None and self._decides(person),
+            asked=self._asked.get(viewer or "", 0),
         )
+
+    def _read(self, viewer: str) -> tuple[Person | None, int]:
+        """Who looks, and how many requests wait for them."""
+        person = people.find(self.workbench, viewer)
+        if person is None or not self._decides(person):
+            return person, 0
+        return person, len(budget_requests.open_for(self.workbench, person))
+
+    def _decides(self, person: Person) -> bool:
+        return any(may_see(person, one) for one in self.workbench.catalogue.budgets.values())
 
     async def start_fields(
         self,
@@ -300,6 +320,7 @@ class PageContext:
             held=of.held_ticks,
             left=of.left_ticks,
             budget_left=of.budget_left_ticks,
+            over_use=of.over_use,
         )
 
     def stages(self) -> tuple[StageShown, ...]:

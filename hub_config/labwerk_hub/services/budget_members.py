@@ -92,7 +92,7 @@ class _People:
         rest = granted - drawn.accounts.get(used(pseudonym), 0) - has_held
         is_ours = drawn.budget.kind is BudgetKind.INSTITUTION
         seen_ms = person.seen_ms if person is not None and is_ours else None
-        erased = render(Message("Somebody whose record was erased"), language)
+        erased = f"{render(Message('Somebody whose record was erased'), language)} ({pseudonym})"
         return MemberView(
             name=name,
             display_name=person.display_name if person is not None else erased,

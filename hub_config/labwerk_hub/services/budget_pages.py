@@ -17,7 +17,7 @@ from labwerk_hub.services.budget_members import Drawn, members_of
 from labwerk_hub.services.budget_requests import Asked
 from labwerk_hub.services.budget_rights import may_decide, may_decide_whole, may_see, visible
 from labwerk_hub.services.budgets import open_now
-from labwerk_hub.services.request_pages import language_of, request_view
+from labwerk_hub.services.request_pages import language_of, open_view
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_pages import UnknownMonthError
 from labwerk_hub.services.use_sums import (
@@ -173,7 +173,7 @@ def _requests(
         person = tx.people.by_name(request.person)
         if person is not None:
             asked = Asked(request, budgets[request.budget], person, None)
-            views.append(request_view(asked, viewer, language))
+            views.append(open_view(workbench, tx, asked, viewer, language))
     return tuple(views)
 
 

@@ -7,6 +7,8 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.services import budget_requests
 from labwerk_hub.services.budget_requests import Asked, UnknownRequestError, may_answer
+from labwerk_hub.services.budgets import purse_of
+from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_views import AskedView, RequestView
 from labwerk_hub.services.workbench import Workbench
 
@@ -17,7 +19,8 @@ def to_decide(
     """What the viewer may decide now, the oldest first."""
     spoken = language_of(workbench, viewer, language)
     found = budget_requests.open_for(workbench, viewer)
-    return tuple(request_view(asked, viewer, spoken) for asked in found)
+    with workbench.database.reading() as tx:
+        return tuple(open_view(workbench, tx, asked, viewer, spoken) for asked in found)
 
 
 def own(
@@ -75,6 +78,23 @@ def language_of(workbench: Workbench, viewer: Person | None, language: str | Non
     """The language wanted, else the viewer's own, else the site's."""
     own = viewer.locale if viewer is not None else None
     return language or own or workbench.policy.language
+
+
+def open_view(
+    workbench: Workbench, tx: Transaction, asked: Asked, viewer: Person | None, language: str
+) -> RequestView:
+    """An open request for those who decide: with what the asker has, and who decides."""
+    view = request_view(asked, viewer, language)
+    found = budget_requests.deciders(tx, asked.request, asked.budget)
+    more: dict[str, object] = {"deciders": tuple(one.display_name for one in found)}
+    if not asked.request.whole:
+        balance = purse_of(workbench, tx, asked.person, asked.budget).balance
+        more |= {
+            "share_ticks": balance.granted,
+            "used_ticks": balance.used,
+            "left_ticks": balance.left,
+        }
+    return view.model_copy(update=more)
 
 
 def request_view(asked: Asked, viewer: Person | None, language: str) -> RequestView:

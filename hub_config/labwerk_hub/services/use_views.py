@@ -207,7 +207,9 @@ class MemberView(View):
 class RequestView(View):
     """A request for more of a budget, or for more for the ``whole`` of it.
 
-    ``may_decide`` is whether who looks at it may.
+    ``may_decide`` is whether who looks at it may. While it is open, ``deciders`` are who may
+    by their names, and who decides is shown what the asker has of the budget now:
+    ``share_ticks`` (None: not shown, or no share), ``used_ticks``, ``left_ticks``.
     """
 
     id: str
@@ -226,6 +228,10 @@ class RequestView(View):
     granted_ticks: int | None
     answer: str
     may_decide: bool
+    deciders: tuple[str, ...] = ()
+    share_ticks: int | None = None
+    used_ticks: int | None = None
+    left_ticks: int | None = None
 
 
 class AskedView(View):
