@@ -42,7 +42,27 @@ export class Formatter {
   /** Ticks as GPU-hours, without the unit's name. */
   gpuHours(ticks: number, budget: Pick<IBudget, 'ticks_per_gpu_hour'>): string {
     const hours = ticks / budget.ticks_per_gpu_hour;
+    if (hours > 0 && hours < 0.005) {
+      return `< ${this.number(0.01, 2)}`; // something is not nothing
+    }
     return this.number(hours, Math.abs(hours) < 10 ? 2 : 1);
+  }
+
+  /** How full a folder is, with binary units as its limit has them. */
+  folderSize(bytes: number, trans: TranslationBundle): string {
+    const units = [
+      (amount: string) => trans.__('%1 KiB', amount),
+      (amount: string) => trans.__('%1 MiB', amount),
+      (amount: string) => trans.__('%1 GiB', amount),
+      (amount: string) => trans.__('%1 TiB', amount)
+    ];
+    let amount = bytes / 1024;
+    let index = 0;
+    while (amount >= 1024 && index < units.length - 1) {
+      amount /= 1024;
+      index += 1;
+    }
+    return units[index](this.number(amount, amount < 10 ? 1 : 0));
   }
 
   /** A file's size with decimal units, as file managers show it. */
@@ -107,10 +127,14 @@ export class Formatter {
   period(period: string): string {
     const dates = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/.exec(period);
     if (dates) {
-      return new Intl.DateTimeFormat(this.locale, {
+      const range = new Intl.DateTimeFormat(this.locale, {
         dateStyle: 'medium',
         timeZone: 'UTC'
       }).formatRange(new Date(dates[1]), new Date(dates[2]));
+      // Italian writes "5 feb", and only in ranges "05 feb" if Intl is asked.
+      return this.locale.startsWith('it')
+        ? range.replace(/\b0(?=\d\b)/g, '')
+        : range;
     }
     return /^\d{4}-\d{2}$/.test(period)
       ? new Intl.DateTimeFormat(this.locale, {

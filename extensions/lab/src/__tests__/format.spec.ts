@@ -20,6 +20,8 @@ describe('GPU-hours', () => {
 
   it('of a small slice for a minute do not vanish', () => {
     expect(new Formatter('en').gpuHours(1728, budget)).toBe('0.02');
+    expect(new Formatter('de-DE').gpuHours(3, budget)).toBe('< 0,01');
+    expect(new Formatter('en').gpuHours(0, budget)).toBe('0');
   });
 });
 
@@ -70,6 +72,10 @@ describe('a budget period', () => {
     const format = new Formatter('de-DE');
     expect(plain(format.period('2026-10-12..2027-02-05'))).toBe(
       '12.10.2026 – 05.02.2027'
+    );
+    const italian = new Formatter('it-IT');
+    expect(plain(italian.period('2026-11-01..2027-02-05'))).toBe(
+      '1 nov 2026 – 5 feb 2027'
     );
     expect(format.period('ws2026')).toBe('ws2026');
   });

@@ -84,6 +84,10 @@ function fullnessText(
     return trans.__('not measurable');
   }
   return limit === null
-    ? format.bytes(used)
-    : trans.__('%1 of %2', format.bytes(used), format.bytes(limit));
+    ? format.folderSize(used, trans)
+    : trans.__(
+        '%1 of %2',
+        format.folderSize(used, trans),
+        format.folderSize(limit, trans)
+      );
 }
