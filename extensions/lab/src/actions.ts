@@ -4,7 +4,7 @@ import { otherPayers } from './budgets';
 import { Formatter } from './format';
 import { askedText, problemText } from './problems';
 import type { IOverviewModel } from './tokens';
-import type { Change, IAsked, IOverview } from './wire';
+import type { IAsked, IOverview } from './wire';
 
 /** Milliseconds for which a confirmation is shown. */
 const CONFIRMATION = 8_000;
@@ -54,8 +54,25 @@ export class Actions {
     }
     const payer = await choosePayer(overview);
     if (payer !== null) {
-      await this._payWith({ payer });
+      await this.payWith(payer);
     }
+  }
+
+  /** Let the budget of this id pay. */
+  async payWith(payer: string): Promise<void> {
+    const { model, trans } = this._options;
+    await this._do(async () => {
+      const { budget, session } = await model.change({ payer });
+      const until =
+        session && Formatter.ofPage().instant(session.ends_at, model.now());
+      return until
+        ? trans.__(
+            'Your session now ends at %1. “%2” pays.',
+            until,
+            budget.title
+          )
+        : trans.__('“%1” pays.', budget.title);
+    });
   }
 
   /** Ask for more of the budget that pays. */
@@ -75,22 +92,6 @@ export class Actions {
     const isSaved = await save().catch(() => false);
     manager.notify(savedText(isSaved, trans), isSaved ? 'success' : 'error', {
       autoClose: isSaved ? CONFIRMATION : false
-    });
-  }
-
-  private async _payWith(change: Change): Promise<void> {
-    const { model, trans } = this._options;
-    await this._do(async () => {
-      const { budget, session } = await model.change(change);
-      const until =
-        session && Formatter.ofPage().instant(session.ends_at, model.now());
-      return until
-        ? trans.__(
-            'Your session now ends at %1. “%2” pays.',
-            until,
-            budget.title
-          )
-        : trans.__('“%1” pays.', budget.title);
     });
   }
 

@@ -7,6 +7,9 @@ const MINUTE = 60_000;
 /** Milliseconds that what is left still pays for when the last warning comes. */
 const LAST_WARNING = 5 * MINUTE;
 
+/** Milliseconds that a budget must pay for at least, as for the shortest session. */
+const SHORTEST = 15 * MINUTE;
+
 /** The name of a time in which a budget has no period. */
 const OUTSIDE = 'outside';
 
@@ -62,6 +65,53 @@ export function otherPayers(overview: IOverview): IPayer[] {
   return overview.payers.filter(
     payer => !payer.chosen || (overview.budget.over_use && payer.left_ticks > 0)
   );
+}
+
+/** Whether the budget of a session that runs without one can pay for it again. */
+export function canPayAgain(overview: IOverview): boolean {
+  return (
+    overview.budget.over_use &&
+    overview.payers.some(
+      payer => payer.chosen && !paysTooLittle(payer, overview)
+    )
+  );
+}
+
+/** Whether the service would refuse a budget because it has too little for the session. */
+export function paysTooLittle(payer: IPayer, overview: IOverview): boolean {
+  const needed = neededSeconds(overview);
+  const goesOn =
+    Date.parse(overview.served_at) + needed * 1000 <=
+    Date.parse(payer.period_ends_at);
+  // What the next period has is not known here: the service decides.
+  return goesOn && payer.left_ticks < needed * overview.budget.ticks_per_second;
+}
+
+/** The seconds that a budget must pay for, to be one that the session can change to. */
+export function neededSeconds(overview: IOverview): number {
+  const { session, served_at: served } = overview;
+  const longest = session
+    ? Date.parse(session.longest_ends_at) - Date.parse(served)
+    : SHORTEST;
+  return Math.max(0, Math.min(SHORTEST, longest)) / 1000;
+}
+
+/** What is left of a budget with what running sessions may still use, in GPU-hours. */
+export function leftText(
+  { budget, session }: Pick<IOverview, 'budget' | 'session'>,
+  format: Formatter,
+  trans: TranslationBundle
+): string {
+  const { left_ticks: left, held_ticks: held } = budget;
+  const amount = format.gpuHours(left + held, budget);
+  const granted = format.gpuHours(budget.granted_ticks, budget);
+  return left <= 0 && held > 0 && session !== null
+    ? trans.__(
+        '%1 of %2 GPU-hours left, all kept for this session',
+        amount,
+        granted
+      )
+    : trans.__('%1 of %2 GPU-hours left', amount, granted);
 }
 
 /** Whose a budget is. */

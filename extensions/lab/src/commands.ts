@@ -11,7 +11,7 @@ export namespace CommandIDs {
   export const refresh = 'labwerk-lab:refresh';
   /** Move the end of the session. */
   export const extend = 'labwerk-lab:extend';
-  /** Let another budget pay. */
+  /** Let another budget pay: the one named by `budget`, or one that the person chooses. */
   export const payWith = 'labwerk-lab:pay-with';
   /** Ask for more of the budget that pays. */
   export const askForMore = 'labwerk-lab:ask-for-more';

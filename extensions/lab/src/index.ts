@@ -170,8 +170,13 @@ const notices: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(CommandIDs.payWith, {
       label: trans.__('Let Another Budget Pay…'),
       caption: trans.__('Choose which budget pays for the session from now on'),
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: async () => (await ready).payWithOther()
+      describedBy: {
+        args: { type: 'object', properties: { budget: { type: 'string' } } }
+      },
+      execute: async args =>
+        typeof args.budget === 'string'
+          ? (await ready).payWith(args.budget)
+          : (await ready).payWithOther()
     });
     app.commands.addCommand(CommandIDs.askForMore, {
       label: trans.__('Ask for More GPU-Hours'),

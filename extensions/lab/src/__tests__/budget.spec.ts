@@ -17,6 +17,7 @@ let root: Root;
 let node: HTMLElement;
 let ask: jest.Mock<Promise<IAsked>, [string, string]>;
 let payWithOther: jest.Mock;
+let payWith: jest.Mock<void, [string]>;
 
 beforeEach(() => {
   Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
@@ -24,6 +25,7 @@ beforeEach(() => {
   root = createRoot(node);
   ask = jest.fn();
   payWithOther = jest.fn();
+  payWith = jest.fn();
 });
 
 afterEach(() => {
@@ -38,7 +40,8 @@ function rendered(element: React.ReactElement): string {
 }
 
 function show(overview: IOverview, usePage: string | null = null): string {
-  const props = { overview, ask, payWithOther, usePage, now, format, trans };
+  const changes = { ask, payWithOther, payWith };
+  const props = { overview, ...changes, usePage, now, format, trans };
   return rendered(React.createElement(BudgetSection, props));
 }
 
@@ -74,9 +77,9 @@ describe('the budget', () => {
     expect(text).toContain('Rotor blades');
     expect(text).toContain('Project, paid by Rhine Technical University');
     expect(text).toContain('November 2026, until 30 Nov 2026');
-    expect(text).toContain('58.5 of 60 GPU-hours left');
+    expect(text).toContain('59 of 60 GPU-hours left');
     expect(text).toContain('1 used');
-    expect(text).toContain('0.5 held');
+    expect(text).toContain('0.5 kept for running sessions');
     expect(text).toContain('This session costs 0.13 GPU-hours an hour.');
     expect(text).toContain('until the period ends');
     expect(showing({ lasts_seconds: 7200 })).toContain('another 2 hours');
@@ -95,6 +98,21 @@ describe('the budget', () => {
     expect(showing({})).not.toContain('together');
     const few = { budget_left_ticks: 86400, left_ticks: 86400 };
     expect(showing(few)).toContain('have 1 GPU-hours left together');
+  });
+
+  it('is not said to be gone while it is kept for the session', () => {
+    const text = showing({
+      granted_ticks: 58752,
+      used_ticks: 48384,
+      held_ticks: 10368,
+      left_ticks: 0
+    });
+    expect(text).toContain(
+      '0.12 of 0.68 GPU-hours left, all kept for this session'
+    );
+    expect(
+      node.querySelector('[role=meter]')?.getAttribute('aria-valuetext')
+    ).toContain('0.12 of 0.68');
   });
 
   it('marks a session that runs without one', () => {
@@ -117,6 +135,10 @@ describe('the budget', () => {
     const until = format.instant('2026-11-21T22:09:00Z', now);
     showing({ lasts_seconds: 240 });
     expect(said()).toContain('in a few minutes');
+    expect(showing({ lasts_seconds: 40 })).not.toContain('0 minutes');
+    expect(said()).toContain('within a minute');
+    expect(showing({ lasts_seconds: 0 })).not.toContain('budget lasts');
+    expect(said()).toContain('Your budget is used up.');
     showing({
       warning: 'used-up',
       lasts_seconds: 0,
@@ -170,11 +192,18 @@ describe('another budget', () => {
     expect(() => button(/^Let another/)).toThrow();
   });
 
-  it('may be the same, once it has something again', () => {
+  it('may be the same again at one click, once it has enough', () => {
     showing({ over_use: true }, [aPayer()]);
-    button(/^Let another/);
-    showing({ over_use: true }, [aPayer({ left_ticks: 0 })]);
+    act(() => button(/^Let this budget pay again/).click());
+    expect(payWith.mock.calls).toEqual([['institution/thr']]);
     expect(() => button(/^Let another/)).toThrow();
+    for (const left_ticks of [0, 3 * 15 * 60 - 1]) {
+      showing({ over_use: true }, [aPayer({ left_ticks }), aProject()]);
+      expect(() => button(/^Let this/)).toThrow();
+      button(/^Let another/);
+    }
+    showing({}, [aPayer()]);
+    expect(() => button(/^Let this/)).toThrow();
   });
 });
 
@@ -213,8 +242,8 @@ describe('disk space', () => {
     name: 'thr--anna-mueller',
     title: '',
     path: '/home/anna',
-    used_bytes: 19e9,
-    limit_bytes: 20e9,
+    used_bytes: 19 * 2 ** 30,
+    limit_bytes: 20 * 2 ** 30,
     how: 'enforced',
     warning: 'Your home is nearly full.'
   };
@@ -223,7 +252,9 @@ describe('disk space', () => {
 
   it('shows how full each folder is, and what is to be done', () => {
     const text = shown(home);
-    expect(text).toContain('Home19 GB of 20 GB');
+    expect(text).toContain('Home19 GiB of 20 GiB');
+    const fresh = { ...home, used_bytes: 131072 };
+    expect(shown(fresh)).toContain('Home128 KiB of 20 GiB');
     expect(text).toContain('nearly full');
     expect(text).not.toContain('Nothing stops you');
   });
@@ -233,7 +264,7 @@ describe('disk space', () => {
     const unknown = { ...home, used_bytes: null, warning: null };
     expect(shown(unknown)).toContain('Homenot measurable');
     const free = { ...home, limit_bytes: null, warning: null };
-    expect(shown(free)).toContain('Home19 GB');
+    expect(shown(free)).toContain('Home19 GiB');
     expect(node.querySelector('[role=meter]')).toBeNull();
   });
 

@@ -5,7 +5,7 @@ import { OverviewError } from '../api';
 import { Formatter } from '../format';
 import { SessionSection } from '../panels/session';
 import type { Change, IOverview } from '../wire';
-import { anOverview, aSession, aSlice } from './example';
+import { aBudget, anOverview, aSession, aSlice } from './example';
 
 const { act } = React;
 const trans = nullTranslator.load('labwerk_lab');
@@ -101,6 +101,28 @@ describe('somebody else’s session', () => {
     expect(text).toContain('Small GPU slice');
     expect(node.querySelector('button')).toBeNull();
     expect(show(anOverview({ session }))).not.toContain('the server of');
+  });
+});
+
+describe('the last minute', () => {
+  it('is not counted as 0 minutes', () => {
+    const text = showing({ ends_at: '2026-11-21T22:00:40Z' });
+    expect(text).toContain('in less than a minute');
+    expect(text).not.toContain('0 minutes');
+  });
+});
+
+describe('the time after the budget is used up', () => {
+  it('offers no extension, since nothing pays for it', () => {
+    const refusal = 'Your budget does not pay for more.';
+    const session = aSession({ extension: { until: null, refusal } });
+    const budget = aBudget({
+      warning: 'used-up',
+      grace_ends_at: '2026-11-21T22:04:00Z'
+    });
+    expect(show(anOverview({ session, budget }))).not.toContain(refusal);
+    expect(() => button(/^Extend/)).toThrow();
+    expect(show(anOverview({ session }))).toContain(refusal);
   });
 });
 

@@ -1,6 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import {
+  canPayAgain,
+  leftText,
   otherPayers,
   ownerText,
   paidUntil,
@@ -11,6 +13,8 @@ import type { Formatter } from '../format';
 import type { IAsked, IBudget, IOverview } from '../wire';
 import { AskForMore } from './ask';
 
+const MINUTE = 60_000;
+
 /** The share of the budget below which what is left is marked. */
 const LITTLE = 0.2;
 
@@ -20,6 +24,8 @@ interface IProps {
   ask: (budget: string, words: string) => Promise<IAsked>;
   /** Lets the person choose another budget. */
   payWithOther: () => void;
+  /** Lets a budget pay from now on. */
+  payWith: (budget: string) => void;
   /** The page on which the person sees what they used; null outside a hub. */
   usePage: string | null;
   /** The service's time in milliseconds. */
@@ -73,9 +79,19 @@ export function BudgetSection(props: IProps): React.ReactElement {
 function Changes(props: IProps): React.ReactElement {
   const { overview, trans } = props;
   const { budget, session } = overview;
+  const hasOthers = otherPayers(overview).some(payer => !payer.chosen);
   return (
     <>
-      {session !== null && otherPayers(overview).length > 0 && (
+      {session !== null && canPayAgain(overview) && (
+        <button
+          type="button"
+          className="lw-Button"
+          onClick={() => props.payWith(budget.id)}
+        >
+          {trans.__('Let this budget pay again')}
+        </button>
+      )}
+      {session !== null && hasOthers && (
         <button
           type="button"
           className="lw-Button"
@@ -97,24 +113,29 @@ function Changes(props: IProps): React.ReactElement {
 function Share(props: IProps): React.ReactElement {
   const { overview, format, trans } = props;
   const { budget } = overview;
-  const left = format.gpuHours(budget.left_ticks, budget);
-  const granted = format.gpuHours(budget.granted_ticks, budget);
+  const hours = (ticks: number) => ticks / budget.ticks_per_gpu_hour;
+  const left = leftText(overview, format, trans);
   const own = budget.granted_ticks - budget.used_ticks - budget.held_ticks;
   return (
     <>
-      <p className="lw-Lead">
-        {trans.__('%1 of %2 GPU-hours left', left, granted)}
-      </p>
-      <Bar budget={budget} format={format} trans={trans} />
+      <p className="lw-Lead">{left}</p>
+      <Bar budget={budget} text={left} trans={trans} />
       <ul className="lw-Legend">
         <li>
           <span className="lw-Key lw-mod-used" aria-hidden="true" />
-          {trans.__('%1 used', format.gpuHours(budget.used_ticks, budget))}
+          {trans._n(
+            '%1 used',
+            '%1 used',
+            hours(budget.used_ticks),
+            format.gpuHours(budget.used_ticks, budget)
+          )}
         </li>
         <li>
           <span className="lw-Key lw-mod-held" aria-hidden="true" />
-          {trans.__(
-            '%1 held for running sessions',
+          {trans._n(
+            '%1 kept for running sessions',
+            '%1 kept for running sessions',
+            hours(budget.held_ticks),
             format.gpuHours(budget.held_ticks, budget)
           )}
         </li>
@@ -133,10 +154,11 @@ function Share(props: IProps): React.ReactElement {
 
 function Bar(props: {
   budget: IBudget;
-  format: Formatter;
+  /** What is left, in words. */
+  text: string;
   trans: TranslationBundle;
 }): React.ReactElement {
-  const { budget, format, trans } = props;
+  const { budget, text, trans } = props;
   const { granted_ticks: granted, left_ticks: left } = budget;
   // What runs without budget may use more than there is.
   const whole = Math.max(granted, budget.used_ticks + budget.held_ticks);
@@ -148,15 +170,11 @@ function Bar(props: {
         remaining <= LITTLE * granted ? 'lw-Bar lw-mod-little' : 'lw-Bar'
       }
       role="meter"
-      aria-label={trans.__('GPU-hours used and held')}
+      aria-label={trans.__('GPU-hours used and kept')}
       aria-valuemin={0}
       aria-valuemax={granted}
       aria-valuenow={Math.min(granted, Math.max(0, granted - left))}
-      aria-valuetext={trans.__(
-        '%1 of %2 GPU-hours left',
-        format.gpuHours(left, budget),
-        format.gpuHours(granted, budget)
-      )}
+      aria-valuetext={text}
     >
       <span
         className="lw-mod-used"
@@ -183,6 +201,7 @@ function Warning(props: IProps): React.ReactElement | null {
       </p>
     );
   }
+  const left = (paidUntil(overview) ?? Infinity) - now;
   switch (warningAt(overview, now)) {
     case 'used-up':
       return (
@@ -198,7 +217,11 @@ function Warning(props: IProps): React.ReactElement | null {
     case 'minutes':
       return (
         <p className="lw-Notice lw-mod-warn">
-          {trans.__('Your budget is used up in a few minutes.')}
+          {left >= MINUTE
+            ? trans.__('Your budget is used up in a few minutes.')
+            : left > 0
+              ? trans.__('Your budget is used up within a minute.')
+              : trans.__('Your budget is used up.')}
         </p>
       );
     default:
@@ -229,8 +252,8 @@ function lasts(props: IProps): string | null {
   const { overview, now, format, trans } = props;
   const { budget } = overview;
   const until = paidUntil(overview);
-  if (until === null || budget.warning === 'used-up') {
-    return null;
+  if (until === null || until - now < MINUTE || budget.warning === 'used-up') {
+    return null; // the last minute is said above
   }
   const end = format.instant(budget.period_ends_at, now);
   return until >= Date.parse(budget.period_ends_at)

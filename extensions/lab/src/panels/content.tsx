@@ -75,6 +75,9 @@ export default function Content(props: IPanelOptions): React.ReactElement {
             overview={state.overview}
             ask={props.ask}
             payWithOther={() => void props.commands.execute(CommandIDs.payWith)}
+            payWith={budget =>
+              void props.commands.execute(CommandIDs.payWith, { budget })
+            }
             usePage={props.usePage}
             now={model.now()}
             format={format}

@@ -6,8 +6,7 @@ import type { Change, IOverview, ISession } from '../wire';
 
 interface IProps {
   session: ISession;
-  /** Whether it is somebody else's: it is shown, and left as it is. */
-  visited: boolean;
+  overview: IOverview;
   change: (change: Change) => Promise<IOverview>;
   /** The service's time in milliseconds. */
   now: number;
@@ -17,7 +16,7 @@ interface IProps {
 
 /** What can be done about the session's end, and what happens if nothing runs. */
 export function Lifetime(props: IProps): React.ReactElement {
-  const { session, visited, change, now, format, trans } = props;
+  const { session, overview, change, now, format, trans } = props;
   const [busy, setBusy] = React.useState(false);
   const [said, setSaid] = React.useState('');
   const extend = React.useRef<HTMLButtonElement>(null);
@@ -46,10 +45,15 @@ export function Lifetime(props: IProps): React.ReactElement {
   };
   const { until, refusal } = session.extension;
   const waiting = session.waiting_behind;
+  // A visitor leaves the session as it is.
+  const visited = Boolean(overview.visited);
+  // What is to be done once the budget is used up stands with the budget.
+  const isOffered =
+    !visited && (until !== null || overview.budget.grace_ends_at === null);
   return (
     <>
       {/* It stays where it is when there is no extension: the focus is not lost. */}
-      {!visited && (
+      {isOffered && (
         <button
           ref={extend}
           type="button"
@@ -63,7 +67,7 @@ export function Lifetime(props: IProps): React.ReactElement {
             : trans.__('Extend until %1', format.instant(until, now))}
         </button>
       )}
-      {!visited && until === null && (
+      {isOffered && until === null && (
         <p id="lw-refusal" className="lw-Quiet">
           {refusal}
         </p>

@@ -1,7 +1,13 @@
 import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { otherPayers, ownerText, periodText } from '../budgets';
+import {
+  neededSeconds,
+  otherPayers,
+  ownerText,
+  paysTooLittle,
+  periodText
+} from '../budgets';
 import { Formatter } from '../format';
 import type { IOverview, IPayer } from '../wire';
 
@@ -18,16 +24,18 @@ export async function choosePayer(
   const result = await showDialog({
     title: trans.__('Which budget pays from now on?'),
     body,
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.okButton({ label: trans.__('Let it pay') })
-    ],
+    buttons: body.getValue()
+      ? [
+          Dialog.cancelButton({ label: trans.__('Cancel') }),
+          Dialog.okButton({ label: trans.__('Let it pay') })
+        ]
+      : [Dialog.cancelButton({ label: trans.__('Close') })],
     focusNodeSelector: 'input:checked'
   });
   return result.button.accept ? result.value : null;
 }
 
-/** The other budgets, with what each has left. */
+/** The other budgets, with what each has left; one that has too little cannot be chosen. */
 class PayerChoice extends ReactWidget implements Dialog.IBodyWidget<string> {
   constructor(
     private readonly _overview: IOverview,
@@ -39,9 +47,11 @@ class PayerChoice extends ReactWidget implements Dialog.IBodyWidget<string> {
     this._payers = otherPayers(_overview).sort(
       (one, other) => other.left_ticks - one.left_ticks
     );
-    this._chosen = this._payers[0].id;
+    this._chosen =
+      this._payers.find(payer => !paysTooLittle(payer, _overview))?.id ?? '';
   }
 
+  /** The id of the chosen budget; empty if none can be chosen. */
   getValue(): string {
     return this._chosen;
   }
@@ -61,6 +71,7 @@ class PayerChoice extends ReactWidget implements Dialog.IBodyWidget<string> {
               type="radio"
               name="lw-payer"
               value={payer.id}
+              disabled={paysTooLittle(payer, this._overview)}
               defaultChecked={payer.id === this._chosen}
               onChange={() => {
                 this._chosen = payer.id;
@@ -71,6 +82,15 @@ class PayerChoice extends ReactWidget implements Dialog.IBodyWidget<string> {
               <br />
               {this._left(payer, format)}
               <br />
+              {paysTooLittle(payer, this._overview) && (
+                <>
+                  {this._trans.__(
+                    'Too little: it pays for less than %1 of this session.',
+                    format.duration(neededSeconds(this._overview))
+                  )}
+                  <br />
+                </>
+              )}
               <span className="lw-Quiet">
                 {ownerText(payer, this._trans)}
                 {' · '}

@@ -100,9 +100,11 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
         </dd>
         <dt>{trans.__('Ends')}</dt>
         <dd className={left < SOON ? 'lw-mod-soon' : undefined}>
-          {left > 0
+          {left >= 60
             ? trans.__('in %1', format.duration(left))
-            : trans.__('now')}
+            : left > 0
+              ? trans.__('in less than a minute')
+              : trans.__('now')}
           <br />
           <time className="lw-Quiet" dateTime={ends}>
             {format.instant(ends, now)}
@@ -119,7 +121,7 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
           </>
         )}
       </dl>
-      <Lifetime {...props} visited={Boolean(props.overview.visited)} />
+      <Lifetime {...props} />
     </>
   );
 }
