@@ -30,7 +30,13 @@ def known(labwerk: Install) -> int:
 def since(labwerk: Install, number: int, kind: str) -> list[tuple[str, str]]:
     """Who did this to whom since the event with this number."""
     found = events(labwerk, "--kind", kind)
-    return [(event["who"], event["whom"]) for event in found if event["id"] > number]
+    after = [event for event in found if event["id"] > number]
+    return [(_display(event["who"]), _display(event["whom"])) for event in after]
+
+
+def _display(who: str) -> str:
+    """Without the hub user name that stands after it."""
+    return who.partition(" (")[0]
 
 
 def open_lab_of(visitor: Person, owner: Person) -> httpx.Response:

@@ -6,15 +6,18 @@ from datetime import timedelta
 
 import pytest
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.budgets import BudgetKind
+from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.events import Event, EventKind
 from labwerk_hub.domain.leases import EndReason
-from labwerk_hub.domain.texts import LANGUAGES
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR as HOUR
+from labwerk_hub.domain.texts import LANGUAGES, Localized
 from labwerk_hub.errors import UnknownPersonError
-from labwerk_hub.services import audit, lifetime, reservations, sessions
+from labwerk_hub.services import audit, lifetime, payers, reservations, sessions
 from labwerk_hub.services.audit_views import EventView, sentence
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reservations import Wanted
-from support.workbench import Bench
+from support.workbench import Bench, budget, budgets
 
 
 def seen_by(bench: Bench, person: str, language: str = "en") -> list[EventView]:
@@ -37,8 +40,34 @@ def test_a_person_sees_their_own_session_from_beginning_to_end(bench: Bench) -> 
     assert told_to(bench, anna) == [
         ("You", f"The session {session} was stopped.", ""),
         ("You", f"The session {session} was extended until Mon 16 Nov, 16:00\xa0CET.", ""),
-        ("You", f"The session {session} was started: Small, Base.", ""),
+        ("You", f"The session {session} was started: Small, Base; “Thr” pays.", ""),
     ]
+
+
+def test_a_person_sees_which_budget_pays_and_that_another_one_does(bench: Bench) -> None:
+    rotor = budget("rotor", 10 * HOUR, None, BudgetKind.PROJECT, "thr")
+    bench.with_catalogue(
+        budgets=budgets(budget("thr"), budget("iwe"), rotor),
+        projects=(Project("rotor", Localized.same("Rotor"), "p-rotor"),),
+    )
+    bench.storage.projects.add("rotor")
+    anna = bench.person("Anna", "thr", "p-rotor")
+    session = bench.start(anna).session
+    bench.clock.step(minutes=5)
+    payers.switch(bench.workbench, anna, "project/rotor")
+    assert told_to(bench, anna)[0] == (
+        "You",
+        f"“Rotor” pays for the session {session} from now on, instead of “Thr”.",
+        "",
+    )
+    with bench.workbench.database.reading() as tx:
+        changed = tx.events.last_of(EventKind.PAYER_CHANGED)
+    assert changed is not None
+    assert changed.event is not None
+    assert changed.event.details == {"payer": "project/rotor", "was": "institution/thr"}
+    bench.stop(anna)
+    bench.start(anna, "cpu")
+    assert told_to(bench, anna)[0][1].endswith("was started: Cpu, Base.")  # it costs nothing
 
 
 def test_who_stops_somebody_elses_server_is_named(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason
-from labwerk_hub.services import audit, people
+from labwerk_hub.services import audit, leavers, people
 from support.small_install import SmallInstall, install
 from support.tampering import Tamperer
 
@@ -67,15 +67,28 @@ def test_verify_wants_heads_that_are_some_and_finds_those_that_were(here: SmallI
 def test_events_are_listed_by_person_kind_and_day(here: SmallInstall) -> None:
     lines = here.run("audit", "list").text.splitlines()
     assert [line.split()[0] for line in lines] == ["2", "1"]
-    assert lines[0].endswith("Anna Müller: The session lw-000000000001 was stopped.")
+    who = f"Anna Müller ({ANNA})"  # others may be called the same
+    assert lines[0].endswith(f"{who}: The session lw-000000000001 was stopped.")
     assert here.run("audit", "list", "--person", ANNA).text.splitlines() == lines
     assert here.run("audit", "list", "--kind", "sign-in").text.splitlines() == lines[1:]
     assert here.run("audit", "list", "--since", "2999-01-01").text == "There is no such event.\n"
     shown = json.loads(here.run("audit", "list", "--json").text)["events"]
     assert [(event["kind"], event["who"]) for event in shown] == [
-        ("stop", "Anna Müller"),
-        ("sign-in", "Anna Müller"),
+        ("stop", who),
+        ("sign-in", who),
     ]
+
+
+def test_the_list_names_budgets_by_their_ids_and_what_is_no_longer_kept(
+    here: SmallInstall,
+) -> None:
+    here.run("budgets", "set", "institution/thr", "--gpu-hours", "300")
+    (line,) = here.run("audit", "list", "--kind", "budget").text.splitlines()
+    assert line.endswith(" was set to 300 GPU-hours. [institution/thr]")
+    leavers.erase(here.workbench, ANNA)
+    gone = here.run("audit", "list", "--kind", "sign-in").text
+    assert gone.endswith(": What this was is no longer kept.\n")
+    assert "(no longer kept): What" in gone
 
 
 @pytest.mark.parametrize(

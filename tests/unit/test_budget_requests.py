@@ -24,7 +24,7 @@ from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.requests import RequestState
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import DatabaseError
-from labwerk_hub.services import budget_news, budget_requests, request_decisions
+from labwerk_hub.services import audit, budget_news, budget_requests, request_decisions
 from labwerk_hub.services.budget_requests import (
     BudgetRequestError,
     NotTheirsToDecideError,
@@ -128,6 +128,20 @@ def test_who_asks_again_changes_what_they_asked_for(site: Site) -> None:
     assert asked.request.words == "A paper\n\nplease"
     assert budget_requests.ask(work, site.anna, ROTOR) == asked.request, "what is left out stays"
     assert len(site.mails()) == 1
+
+
+def test_changing_and_withdrawing_a_request_stand_in_the_record(site: Site) -> None:
+    work = site.bench.workbench
+    asked = budget_requests.ask(work, site.anna, ROTOR, words="A paper")
+    budget_requests.ask(work, site.anna, ROTOR, 5 * HOUR)
+    budget_requests.ask(work, site.anna, ROTOR, 5 * HOUR)  # the same again is no change
+    budget_requests.withdraw(work, site.anna, asked.id)
+    told = audit.of_person(work, site.anna.name, "en").events
+    assert [(event.what, event.why) for event in told] == [
+        ("The request to “Rotor condition” was withdrawn.", ""),
+        ("The request to “Rotor condition” was changed: 5 GPU-hours.", "A paper"),
+        ("More was asked for from “Rotor condition”.", "A paper"),
+    ]
 
 
 def test_asking_and_withdrawing_in_turn_writes_one_mail(site: Site) -> None:

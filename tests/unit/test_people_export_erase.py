@@ -177,10 +177,15 @@ def test_the_ledger_and_both_chains_are_as_they_were(left: Bench, tamperer: Tamp
 
 
 def test_what_was_done_to_others_stays_under_the_pseudonym(left: Bench) -> None:
+    olga = people.find(left.workbench, "thr--olga")
+    assert olga is not None
     leavers.erase(left.workbench, "thr--olga")
     seen = audit.of_person(left.workbench, NAME, "en").events
     (entered,) = [event for event in seen if event.kind == "entering"]
-    assert (entered.who, entered.whom) == ("Somebody whose record was erased", "You")
+    assert (entered.who, entered.whom) == (
+        f"Somebody whose record was erased ({olga.pseudonym})",
+        "You",
+    )
 
 
 def test_nobody_is_erased_while_a_session_runs(left: Bench) -> None:

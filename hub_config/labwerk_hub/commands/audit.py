@@ -130,9 +130,11 @@ def _day(text: str, zone: ZoneInfo) -> datetime:
 def _line(event: EventView, zone: ZoneInfo) -> str:
     from labwerk_hub import formats
 
-    who = f"{event.who} → {event.whom}" if event.whom else event.who
+    who = event.who or "(no longer kept)"
+    who += f" → {event.whom}" if event.whom else ""
+    about = f" [{event.about}]" if event.about and event.about not in event.what else ""
     why = f" “{event.why}”" if event.why else ""
-    return f"{event.id}  {formats.moment(event.at, 'en', zone)}  {who}: {event.what}{why}"
+    return f"{event.id}  {formats.moment(event.at, 'en', zone)}  {who}: {event.what}{about}{why}"
 
 
 def _count(number: int, what: str) -> str:

@@ -37,6 +37,8 @@ class EventKind(StrEnum):
     START = "start"
     STOP = "stop"
     EXTENSION = "extension"
+    #: Another budget pays for a session, or its own does again.
+    PAYER_CHANGED = "payer-changed"
     #: Somebody entered the server of somebody else.
     ENTERING = "entering"
     EXPORT = "export"
@@ -66,6 +68,7 @@ _GROUPS: Mapping[EventKind, EventGroup | None] = {
     EventKind.START: EventGroup.SESSIONS,
     EventKind.STOP: EventGroup.SESSIONS,
     EventKind.EXTENSION: EventGroup.SESSIONS,
+    EventKind.PAYER_CHANGED: EventGroup.SESSIONS,
     EventKind.ENTERING: EventGroup.ACCESS,
     EventKind.EXPORT: EventGroup.ACCESS,
     EventKind.SEAL: None,

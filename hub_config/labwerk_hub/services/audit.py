@@ -66,6 +66,21 @@ def session_started(workbench: Workbench, tx: Transaction, lease: Lease, by: str
         about=lease.session,
         flavour=lease.flavour,
         image=lease.image,
+        **({"payer": lease.payer, "over_use": int(lease.over_use)} if _is_paid(lease) else {}),
+    )
+
+
+def payer_changed(workbench: Workbench, tx: Transaction, was: Lease, payer: str, by: str) -> None:
+    """The budget ``payer`` pays for a lease from now on, as ``by`` (a pseudonym) wants it."""
+    record(
+        workbench,
+        tx,
+        EventKind.PAYER_CHANGED,
+        actor=by,
+        subject=pseudonym_of(tx, was.person),
+        about=was.session,
+        payer=payer,
+        was=was.payer,
     )
 
 
@@ -165,7 +180,7 @@ def of_all(
                 before=before,
                 limit=_AT_ONCE + 1,
             )
-            names = Names.of(tx, found)
+            names = Names.of(tx, found, user_names=True)
         page = page_of(workbench, found, names, None, "en", _AT_ONCE)
         yield from page.events
         if (before := page.next_before) is None:
@@ -178,6 +193,11 @@ def settings_taken(workbench: Workbench, digest: str) -> None:
         last = tx.events.last_of(EventKind.SETTINGS)
         if last is None or last.event is None or last.event.details.get("digest") != digest:
             record(workbench, tx, EventKind.SETTINGS, actor=ROOT, digest=digest)
+
+
+def _is_paid(lease: Lease) -> bool:
+    """Whether anything is to be paid for: what runs without a GPU costs nothing."""
+    return bool(lease.ticks_per_second and lease.payer)
 
 
 def page_of(

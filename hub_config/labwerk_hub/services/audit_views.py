@@ -14,6 +14,7 @@ from labwerk_hub.domain.catalogue import Catalogue
 from labwerk_hub.domain.events import LABWERK, ROOT, Event, EventKind, RecordedEvent
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.metering import from_ms
+from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Localized, Message, Param
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.views import Moment, View
@@ -25,8 +26,9 @@ _WHY = "why"
 class EventView(View):
     """An event in the reader's language.
 
-    ``whom`` is empty where nothing was done to a person, or only to themselves. ``removed``
-    is whether nothing but kind and time is kept any more.
+    ``whom`` is empty where nothing was done to a person, or only to themselves. ``about`` is
+    the id of what it was about: a session, a budget, a reservation. ``removed`` is whether
+    nothing but kind and time is kept any more.
     """
 
     id: int
@@ -35,6 +37,7 @@ class EventView(View):
     who: str
     whom: str
     what: str
+    about: str
     why: str
     removed: bool
 
@@ -53,17 +56,29 @@ class Names:
     of_pseudonyms: Mapping[str, str]
 
     @classmethod
-    def of(cls, tx: Transaction, found: Iterable[RecordedEvent]) -> Names:
-        """Look up everybody who stands in ``found``."""
+    def of(
+        cls, tx: Transaction, found: Iterable[RecordedEvent], *, user_names: bool = False
+    ) -> Names:
+        """Look up everybody who stands in ``found``; ``user_names``: as :meth:`among` does."""
         events = [recorded.event for recorded in found if recorded.event is not None]
-        return cls.among(tx, [name for event in events for name in (event.actor, event.subject)])
+        everybody = [name for event in events for name in (event.actor, event.subject)]
+        return cls.among(tx, everybody, user_names=user_names)
 
     @classmethod
-    def among(cls, tx: Transaction, pseudonyms: Iterable[str | None]) -> Names:
-        """Look up those of ``pseudonyms`` who are people."""
+    def among(
+        cls, tx: Transaction, pseudonyms: Iterable[str | None], *, user_names: bool = False
+    ) -> Names:
+        """Look up those of ``pseudonyms`` who are people.
+
+        With ``user_names`` the hub's stand beside theirs, since several may be called the same.
+        """
         known = {name for name in pseudonyms if name} - {LABWERK, ROOT}
         people = ((name, tx.people.by_pseudonym(name)) for name in known)
-        return cls({name: person.display_name for name, person in people if person is not None})
+
+        def called(person: Person) -> str:
+            return f"{person.display_name} ({person.name})" if user_names else person.display_name
+
+        return cls({name: called(person) for name, person in people if person is not None})
 
     def shown(self, pseudonym: str | None, reader: str | None) -> Message | str:
         """How somebody is called to ``reader``."""
@@ -75,7 +90,10 @@ class Names:
             return Message("An administrator of the machine")
         if pseudonym == reader:
             return Message("You")
-        return self.of_pseudonyms.get(pseudonym) or Message("Somebody whose record was erased")
+        erased = Message(
+            "Somebody whose record was erased (%(pseudonym)s)", {"pseudonym": pseudonym}
+        )
+        return self.of_pseudonyms.get(pseudonym) or erased
 
 
 def shown(
@@ -100,6 +118,7 @@ def shown(
         who=said(names.shown(event.actor, reader)) if event else "",
         whom=said(names.shown(event.subject, reader)) if event and to_others else "",
         what=said(sentence(recorded, catalogue)),
+        about=(event.object or "") if event else "",
         why=str(event.details.get(_WHY, "")) if event else "",
         removed=event is None,
     )
@@ -150,10 +169,43 @@ class _Told:
         except KeyError:
             return self.text("image")
 
-    def budget(self) -> Localized | str:
-        """Its title; the id of one that has left the settings."""
-        budget = self.catalogue.budgets.get(self.about)
-        return budget.title if budget is not None else self.about
+    def budget(self, name: str | None = None) -> Localized | str:
+        """The title of one, or of what the event is about; the id if it left the settings."""
+        wanted = self.about if name is None else self.text(name)
+        budget = self.catalogue.budgets.get(wanted)
+        return budget.title if budget is not None else wanted
+
+
+def _started(told: _Told) -> Message:
+    places: Mapping[str, Param] = {
+        "session": told.about,
+        "flavour": told.flavour(),
+        "image": told.image(),
+        "budget": told.budget("payer"),
+    }
+    if not told.text("payer"):
+        return Message("The session %(session)s was started: %(flavour)s, %(image)s.", places)
+    if told.number("over_use"):
+        return Message(
+            "The session %(session)s was started without budget: %(flavour)s, %(image)s.", places
+        )
+    return Message(
+        "The session %(session)s was started: %(flavour)s, %(image)s; “%(budget)s” pays.", places
+    )
+
+
+def _paid(told: _Told) -> Message:
+    places: Mapping[str, Param] = {
+        "session": told.about,
+        "budget": told.budget("payer"),
+        "before": told.budget("was"),
+    }
+    if told.text("payer") == told.text("was"):
+        return Message("“%(budget)s” pays for the session %(session)s again.", places)
+    return Message(
+        "“%(budget)s” pays for the session %(session)s from now on, instead of “%(before)s”.",
+        places,
+    )
 
 
 def _stopped(told: _Told) -> Message:
@@ -181,6 +233,12 @@ def _shared(told: _Told) -> Message:
 
 def _asked(told: _Told) -> Message:
     places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
+    if told.text("change") == "withdrawn":
+        return Message("The request to “%(budget)s” was withdrawn.", places)
+    if told.text("change") == "changed":
+        if not told.number("ticks"):
+            return Message("The request to “%(budget)s” was changed.", places)
+        return Message("The request to “%(budget)s” was changed: %(hours)s.", places)
     if not told.number("ticks"):  # how much is left to whoever decides
         return Message("More was asked for from “%(budget)s”.", places)
     return Message("%(hours)s were asked for from “%(budget)s”.", places)
@@ -213,10 +271,8 @@ _SENTENCES: Mapping[EventKind, Callable[[_Told], Message]] = {
     EventKind.SIGN_IN_REFUSED: lambda told: Message(
         "A sign-in was refused (%(reason)s).", {"reason": told.text("reason")}
     ),
-    EventKind.START: lambda told: Message(
-        "The session %(session)s was started: %(flavour)s, %(image)s.",
-        {"session": told.about, "flavour": told.flavour(), "image": told.image()},
-    ),
+    EventKind.START: _started,
+    EventKind.PAYER_CHANGED: _paid,
     EventKind.STOP: _stopped,
     EventKind.EXTENSION: lambda told: Message(
         "The session %(session)s was extended until %(until)s.",

@@ -106,8 +106,11 @@ def ask(
         if known is not None and known.period == period.name:
             wanted_ticks = wanted_ticks if wanted_ticks is not None else known.wanted_ticks
             written = written or known.words
-            tx.requests.set_words(known.id, wanted_ticks, written)
-            return replace(known, wanted_ticks=wanted_ticks, words=written)
+            changed = replace(known, wanted_ticks=wanted_ticks, words=written)
+            if changed != known:
+                tx.requests.set_words(known.id, wanted_ticks, written)
+                _record(workbench, tx, person, changed, change="changed")
+            return changed
         if known is not None:
             tx.requests.set_ended(known.id, RequestState.LAPSED, now_ms)
         old = tx.requests.withdrawn_of(person.name, budget.id, period.name, whole)
@@ -130,15 +133,7 @@ def ask(
         for decider in deciders(tx, request, budget, by_mail=True):
             key = f"request/{request.id}/made"
             mail.write(workbench, tx, letter, decider, key=key, about=person.name)
-        audit.record(
-            workbench,
-            tx,
-            EventKind.REQUEST,
-            actor=person.pseudonym,
-            about=budget.id,
-            ticks=wanted_ticks or 0,
-            **why(written),
-        )
+        _record(workbench, tx, person, request)
     return request
 
 
@@ -150,6 +145,8 @@ def withdraw(workbench: Workbench, person: Person, request_id: str) -> None:
             raise unknown(request_id)
         check_open(request)
         tx.requests.set_ended(request.id, RequestState.WITHDRAWN, to_ms(workbench.clock()))
+        withdrawn = replace(request, words="")  # they stand where it was asked
+        _record(workbench, tx, person, withdrawn, change="withdrawn")
 
 
 def open_for(workbench: Workbench, by: Person | None) -> tuple[Asked, ...]:
@@ -224,6 +221,22 @@ def deciders(
         if found:
             return found
     return []
+
+
+def _record(
+    workbench: Workbench, tx: Transaction, person: Person, request: BudgetRequest, **change: str
+) -> None:
+    """What somebody asks for, and how they ``change`` it, in the audit chain."""
+    audit.record(
+        workbench,
+        tx,
+        EventKind.REQUEST,
+        actor=person.pseudonym,
+        about=request.budget,
+        ticks=request.wanted_ticks or 0,
+        **change,
+        **why(request.words),
+    )
 
 
 def _asked(workbench: Workbench, tx: Transaction, requests: Iterable[BudgetRequest]) -> list[Asked]:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from labwerk_hub.domain.admission import SHORTEST_SECONDS, Reason, Refusal
 from labwerk_hub.domain.budgets import Budget
+from labwerk_hub.domain.events import LABWERK
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
-from labwerk_hub.services import holds, metering
+from labwerk_hub.services import audit, holds, metering
 from labwerk_hub.services.budgets import open_now, paying, purse_of
 from labwerk_hub.services.lifetime import (
     behind,
@@ -55,6 +56,7 @@ def switch(workbench: Workbench, person_name: str, payer: str) -> Lease:
         )
         if lease.stopping in _FOR_WANT_OF_BUDGET:
             tx.leases.set_stopping(lease.session, None)
+        audit.payer_changed(workbench, tx, lease, budget.id, by=person.pseudonym)
         request = tx.people.last_request(person_name)
         if request is not None:
             tx.people.remember_request(person_name, replace(request, payer=budget.id))
@@ -77,6 +79,7 @@ def pay_again(workbench: Workbench, lease: Lease) -> None:
             budget = paying(workbench, tx, current)
             since_ms = current.metered_to_ms or to_ms(workbench.clock())
             rebook(workbench, tx, person, current, budget, since_ms, current.ends_ms)
+            audit.payer_changed(workbench, tx, current, budget.id, by=LABWERK)
 
 
 def go_on_without(workbench: Workbench, lease: Lease) -> None:

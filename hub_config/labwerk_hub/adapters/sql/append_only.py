@@ -13,14 +13,14 @@ _UNCHANGED, _REDACTED = ("postings", "entries", "allotments"), "events"
 def missing_triggers(connection: Connection) -> list[str]:
     """Names of the triggers of append-only tables that are not there, or are switched off."""
     if connection.dialect.name == "postgresql":
-        last, redacted = "truncate", ("insert", "update", "delete", "truncate")
+        last, redacted = "truncate", ["insert", "update", "delete", "truncate"]
         query = (  # a trigger that fires is O (as usual) or A (always)
             "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
             " WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
             " AND pg_table_is_visible(c.oid)"
         )
     else:
-        last, redacted = "replace", ("insert", "update", "delete")
+        last, redacted = "replace", ["insert", "update", "delete"]
         query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
     there = set(connection.execute(text(query)).scalars())
     expected = [(table, action) for table in _UNCHANGED for action in ("update", "delete", last)]
