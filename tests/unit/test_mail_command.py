@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from labwerk_hub import bootstrap
 from labwerk_hub.errors import SettingsError
+from labwerk_hub.machine.places import Places
 from labwerk_hub.services import mail, mail_texts
 from labwerk_hub.settings import load_settings
 from support.mailing import MailServer, mail_server, somebody
@@ -75,9 +76,14 @@ def test_a_trial_of_what_is_no_address_is_not_sent(site: SmallInstall, server: M
 
 
 def test_a_trial_without_a_server_names_the_setting(tmp_path: Path) -> None:
-    answer = install(tmp_path).run("mail", "test", "olga@th-rhein.example")
+    site = install(tmp_path)
+    copy = Places(site.settings.machine.state).settings  # as `up` leaves it
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(site.file.read_text("utf-8"), "utf-8")
+    answer = site.run("mail", "test", "olga@th-rhein.example")
     assert answer.code == 1
-    assert "mail.server is empty; name the site's mail server" in answer.text
+    said = "mail.server is empty; name the site's mail server there, then run `restart`."
+    assert answer.text == f"{site.file}: {said}"
 
 
 def test_the_list_shows_what_waits_and_why(site: SmallInstall, server: MailServer) -> None:

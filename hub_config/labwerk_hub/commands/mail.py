@@ -32,7 +32,8 @@ def test(address: str, file: Path | None) -> None:
     from labwerk_hub.domain.mails import is_address
     from labwerk_hub.services.mail import trial
 
-    settings = installation(file, "mail test").settings
+    installed = installation(file, "mail test")
+    settings = installed.settings
     if not is_address(address):
         raise click.BadParameter(
             f"{address!r} is no address; write it like name@your.example.", param_hint="ADDRESS"
@@ -40,7 +41,7 @@ def test(address: str, file: Path | None) -> None:
     server = bootstrap.mail_server(settings)
     if server is None:
         raise MailServerError(
-            f"{settings.path}: mail.server is empty; name the site's mail server there, "
+            f"{installed.origin.settings}: mail.server is empty; name the site's mail server there, "
             "then run `restart`."
         )
     with server.connected() as connection:
