@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -80,6 +81,13 @@ def test_the_budget_is_in_gpu_hours() -> None:
     assert budget.lasts == timedelta(days=14, hours=11, minutes=21, seconds=36)
     assert "16.58" in repr(budget)
     assert "14 days, 11 hours" in repr(budget)
+    assert re.search(r"Left +43\.42\n +Of it, kept for running sessions +1\n", repr(budget))
+
+
+def test_a_little_of_a_budget_is_not_nothing(service: OverviewService) -> None:
+    service.body["budget"].update(held_ticks=0, left_ticks=3)
+    shown = repr(labwerk.budget())
+    assert re.search(r"Left +< 0\.01\n +Of it, kept for running sessions +0\n", shown)
 
 
 def test_the_budget_speaks_the_sessions_language(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +118,8 @@ def test_the_budget_names_those_that_may_pay(service: OverviewService) -> None:
         ({"warning": "fifth"}, "Less than a fifth of your budget is left."),
         ({"warning": "tenth"}, "Less than a tenth of your budget is left."),
         ({"warning": "minutes"}, "used up in a few minutes"),
+        ({"warning": "minutes", "lasts_seconds": 40}, "used up within a minute"),
+        ({"warning": "minutes", "lasts_seconds": 0}, "Your budget is used up."),
         ({"warning": "used-up"}, "Your budget is used up."),
         (
             {"warning": "used-up", "grace_ends_at": "2026-11-21T22:20:00Z"},
@@ -126,6 +136,15 @@ def test_a_budget_near_its_end_or_without_a_period_says_so(
     assert said not in repr(labwerk.budget())
     service.body["budget"].update(differences)
     assert said in repr(labwerk.budget())
+    assert "0 minutes" not in repr(labwerk.budget())
+
+
+def test_fixed_dates_are_written_as_days_are(
+    service: OverviewService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABWERK_LANGUAGE", "it")
+    service.body["budget"].update(period="2026-11-01..2027-02-05")
+    assert "1 nov 2026 – 5 feb 2027" in re.sub(r"\s", " ", repr(labwerk.budget()))
 
 
 def test_another_budget_pays_from_a_notebook(service: OverviewService) -> None:

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
 #: The name of a time in which a budget has no period.
 _OUTSIDE = "outside"
 
+_MINUTE = timedelta(minutes=1)
+
 
 def budget_facts(budget: Budget) -> Facts:
     """How many GPU-hours there are, where they went and how long they last."""
     rows = [
         (say("Kind"), _kind(budget)),
-        (say("Granted"), number(budget.granted, 2)),
-        (say("Used"), number(budget.used, 2)),
-        (say("Held by running sessions"), number(budget.held, 2)),
-        (say("Left"), number(budget.left, 2)),
+        (say("Granted"), _hours(budget.granted)),
+        (say("Used"), _hours(budget.used)),
+        (say("Left"), _hours(budget.left + budget.held)),
+        (say("Of it, kept for running sessions"), _hours(budget.held)),
         (say("This session costs per hour"), number(budget.per_hour, 3)),
     ]
-    if budget.lasts is not None and budget.ticks_per_second > 0 and not budget.over_use:
-        rows.append((say("At this rate it lasts"), duration(budget.lasts)))
+    lasts = budget.lasts
+    if lasts is not None and lasts >= _MINUTE and budget.ticks_per_second > 0:
+        rows.append((say("At this rate it lasts"), duration(lasts)))
     if budget.period != _OUTSIDE:
         rows.append((say("The period ends after"), _last_day(budget)))
     title = say("GPU-hours of %(account)s, %(month)s", account=budget.title, month=_period(budget))
@@ -44,6 +47,12 @@ def _note(budget: Budget) -> str:
         return say(
             "Your budget is used up: your session stops at %(when)s.",
             when=moment(budget.grace_ends_at),
+        )
+    if budget.warning == "minutes" and budget.lasts is not None and budget.lasts < _MINUTE:
+        return (
+            say("Your budget is used up within a minute.")
+            if budget.lasts
+            else say("Your budget is used up.")
         )
     notes = {
         "fifth": say("Less than a fifth of your budget is left."),
@@ -74,8 +83,8 @@ def payer_table(budget: Budget) -> Table:
                 payer.id,
                 payer.title,
                 _period(payer),
-                number(payer.granted, 2),
-                number(payer.left, 2),
+                _hours(payer.granted),
+                _hours(payer.left + payer.held),
                 say("yes") if payer.chosen else "",
             )
             for payer in budget.payers
@@ -102,7 +111,7 @@ def use_table(use: MonthUse) -> Table:
             say("Paid by"),
         ),
         tuple(
-            (first, number(used, 2), number(idle, 2), number(over, 2), by)
+            (first, _hours(used), _hours(idle), _hours(over), by)
             for first, used, idle, over, by in rows
         ),
         say("Nothing was used in %(month)s.", month=month(use.month)),
@@ -123,6 +132,11 @@ def asked_text(asked: Asked) -> str:
         if names
         else say("Your request for more is made.")
     )
+
+
+def _hours(gpu_hours: float) -> str:
+    """GPU-hours to two places; a little is not nothing."""
+    return f"< {number(0.01, 2)}" if 0 < gpu_hours < 0.005 else number(gpu_hours, 2)
 
 
 def _kind(budget: Budget) -> str:

@@ -100,7 +100,9 @@ def month(period: str) -> str:
 
     if dates := re.fullmatch(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", period):
         first, last = (date.fromisoformat(day) for day in dates.groups())
-        return format_interval(first, last, "yMMMd", locale=language())
+        text = format_interval(first, last, "yMMMd", locale=language())
+        # In Italian, and only in intervals, the locale data has "05 feb" for "5 feb".
+        return re.sub(r"\b0(?=\d\b)", "", text)
     if not re.fullmatch(r"\d{4}-\d{2}", period):
         return period
     return format_date(date.fromisoformat(f"{period}-01"), format="LLLL yyyy", locale=language())
