@@ -69,6 +69,15 @@ def test_an_operator_who_opens_a_server_is_on_record_once(
     seen = [event for event in events(labwerk, "--person", anna.name) if event["id"] > before]
     assert [event["kind"] for event in seen] == ["entering", "start"]
 
+    # What she sees there is Anna's, and hers to see only.
+    assert olga.server("GET", "labwerk/api/overview", of=anna.name).json()["visited"] is True
+    assert "visited" not in anna.overview()
+    for change in ("session/extend", "session/still-working", "session/payer", "budget-requests"):
+        refused = olga.server(
+            "POST", f"labwerk/api/{change}", of=anna.name, json={"budget": "project/rotor"}
+        )
+        assert (refused.status_code, refused.json()["code"]) == (403, "not-your-server")
+
 
 def test_nobody_is_on_record_for_their_own_server_or_one_that_stays_closed(
     signed_in: SignIn, labwerk: Install

@@ -125,12 +125,11 @@ class HubClient:
         assert answer.status_code == 201, f"kernel: {answer.status_code} {answer.text}"
         return str(answer.json()["id"])
 
-    def server(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """A request to the person's own server, below its base URL."""
-        token = self._cookie("_xsrf", f"/user/{self.name}/")
-        return self.http.request(
-            method, f"/user/{self.name}/{path}", headers={"X-XSRFToken": token}, **more
-        )
+    def server(self, method: str, path: str, *, of: str = "", **more: Any) -> httpx.Response:
+        """A request to the person's own server, or somebody else's, below its base URL."""
+        base = f"/user/{of or self.name}/"
+        headers = {"X-XSRFToken": self._cookie("_xsrf", base)}
+        return self.http.request(method, base + path, headers=headers, **more)
 
     # ----------------------------------------------------------------- cookies
 
