@@ -92,10 +92,12 @@ class _People:
         rest = granted - drawn.accounts.get(used(pseudonym), 0) - has_held
         is_ours = drawn.budget.kind is BudgetKind.INSTITUTION
         seen_ms = person.seen_ms if person is not None and is_ours else None
-        erased = f"{render(Message('Somebody whose record was erased'), language)} ({pseudonym})"
+        erased = Message(
+            "Somebody whose record was erased (%(pseudonym)s)", {"pseudonym": pseudonym}
+        )
         return MemberView(
             name=name,
-            display_name=person.display_name if person is not None else erased,
+            display_name=(person.display_name if person is not None else render(erased, language)),
             institution=institution_named(
                 self._workbench,
                 person.institution if person is not None else drawn.budget.institution,
