@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from labwerk_hub.domain.budget_rights import may_ask_whole, may_decide, may_decide_whole, may_see
@@ -21,6 +22,7 @@ from labwerk_hub.domain.ledger import (
     used,
 )
 from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.periods import Term, Terms
 from labwerk_hub.domain.requests import RequestState
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import DatabaseError
@@ -216,6 +218,22 @@ def test_a_declined_request_says_why_and_changes_nothing(site: Site) -> None:
     assert site.balance(site.anna).granted == 20 * HOUR
     with pytest.raises(BudgetRequestError, match="closed already"):
         request_decisions.grant(work, site.lea, request.id, HOUR)
+
+
+def test_mails_call_a_period_by_its_days_and_lead_to_where_it_is_shown(site: Site) -> None:
+    work, bench = site.bench.workbench, site.bench
+    fixed = Term("2026-10-12..", date(2026, 10, 12), date(2027, 2, 5), "2026-10-12..2027-02-05")
+    rotor = replace(
+        work.catalogue.budgets[ROTOR], periods=Terms(ZoneInfo("Europe/Berlin"), (fixed,))
+    )
+    bench.with_catalogue(budgets=work.catalogue.budgets | {ROTOR: rotor})
+    work = bench.workbench
+    request = budget_requests.ask(work, site.anna, ROTOR)
+    assert "(12 ott 2026 – 5 feb 2027)" in site.mails()["lea@thr.example"]
+    request_decisions.grant(work, site.lea, request.id, 8 * HOUR)
+    mail = site.mails()["anna@thr.example"]
+    assert "(12. Okt. 2026 – 5. Feb. 2027)" in mail
+    assert "https://labwerk.example/hub/labwerk/use " in mail
 
 
 def test_a_request_can_be_withdrawn_by_whoever_made_it_alone(site: Site) -> None:

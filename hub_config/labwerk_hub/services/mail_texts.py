@@ -6,12 +6,13 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 
 from labwerk_hub import formats
 from labwerk_hub.domain.budgets import Budget, BudgetKind, budget_id
 from labwerk_hub.domain.mails import one_line, plain_words
 from labwerk_hub.domain.people import Institution
+from labwerk_hub.domain.periods import Terms
 from labwerk_hub.domain.requests import BudgetRequest, RequestState
 from labwerk_hub.domain.texts import LANGUAGES, GpuHours, Localized, Message, Param
 from labwerk_hub.texts import render
@@ -19,6 +20,7 @@ from labwerk_hub.texts import render
 #: Characters in a line of plain text (RFC 3676 §4.2 advises at most 78).
 _WIDTH = 76
 _MONTH = re.compile(r"\d{4}-\d{2}")
+_DATES = re.compile(r"\d{4}-\d{2}-\d{2}\.\.\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def request_decided(request: BudgetRequest, budget: Budget, name: str | None) ->
     return Letter(
         subject=subject,
         paragraphs=[said, *_words(request.answer), Message("What you have now is shown here:")],
-        page="/hub/home",
+        page="/hub/labwerk/use",
     )
 
 
@@ -175,15 +177,32 @@ def page_of(budget: str) -> str:
     return f"/hub/labwerk/budget/{budget}"
 
 
+def is_dates(period: str) -> bool:
+    """Whether a period is called by its first and last day, such as 2026-10-12..2027-02-05."""
+    return _DATES.fullmatch(period) is not None
+
+
 def period_title(period: str) -> Localized:
-    """What people call a period: a month by its name and year, a term by its own name."""
+    """What people call a period: a month by its name and year, a term by its own name.
+
+    One between two dates is called by its days.
+    """
+    if is_dates(period):
+        first, last = map(date.fromisoformat, period.split(".."))
+        return Localized(**{one: formats.span(first, last, one) for one in LANGUAGES})
     if not _MONTH.fullmatch(period):
         return Localized.same(period)
     return Localized(**{language: formats.month(period, language) for language in LANGUAGES})
 
 
 def _facts(budget: Budget, period: str, **more: Param) -> dict[str, Param]:
-    return {"title": budget.title, "period": period_title(period), **more}
+    return {"title": budget.title, "period": period_title(_called(budget, period)), **more}
+
+
+def _called(budget: Budget, period: str) -> str:
+    """The title of a budget's period by its name, if it has one of its own."""
+    terms = budget.periods.terms if isinstance(budget.periods, Terms) else ()
+    return next((term.title for term in terms if term.name == period and term.title), period)
 
 
 def _decided_at(budget: Budget, request: BudgetRequest) -> str:
