@@ -94,7 +94,7 @@ def test_the_list_names_budgets_by_their_ids_and_what_is_no_longer_kept(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--person", "thr--nobody"), "Nobody called thr--nobody has signed in here."),
+        (("--person", "thr--nobody"), "signed in here; `people list` shows who has."),
         (("--since", "yesterday"), "'yesterday' is no date; write it like 2026-11-24."),
     ],
 )

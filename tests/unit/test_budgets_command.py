@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.services import budget_requests
 from support.budget_install import HOUR, BudgetInstall, budget_install
 
@@ -39,7 +40,8 @@ def this_month(site: BudgetInstall) -> str:
 def test_the_list_shows_what_is_left_of_each_budget(site: BudgetInstall) -> None:
     site.charge(site.anna, 2)
     thr, netz = run(site, "budgets", "list").splitlines()
-    assert thr.startswith(f"institution/thr, {this_month(site)}: 360 GPU-hours left of 360")
+    had = "360 GPU-hours left of 400 GPU-hours; 40 GPU-hours given on"
+    assert thr.startswith(f"institution/thr, {this_month(site)}: {had}")
     assert netz.startswith(f"  project/netz, {this_month(site)}: 38 GPU-hours left of 40")
     found = json.loads(run(site, "budgets", "list", "--json"))["budgets"]
     assert [one["head"]["id"] for one in found] == ["institution/thr", NETZ]
@@ -63,6 +65,17 @@ def test_a_budget_is_set_for_a_period_and_back_to_the_settings(site: BudgetInsta
     assert "granted 40 GPU-hours" in run(
         site, "budgets", "set", NETZ, "--gpu-hours", "default", "--period", this_month(site)
     )
+
+
+def test_a_budget_that_cannot_be_made_so_small_says_what_it_keeps(site: BudgetInstall) -> None:
+    text = run(site, "budgets", "set", "institution/thr", "--gpu-hours", "30")
+    assert "granted 40 GPU-hours, given on 40 GPU-hours" in text
+    assert text.splitlines()[1] == (
+        "It has 40 GPU-hours until this period ends: so much is used, held for sessions or given "
+        "on. 30 GPU-hours hold from the next period on."
+    )
+    again = run(site, "budgets", "set", "institution/thr", "--gpu-hours", "50")
+    assert len(again.splitlines()) == 1
 
 
 def test_what_cannot_be_is_refused_in_a_sentence(site: BudgetInstall) -> None:
@@ -97,7 +110,7 @@ def test_requests_are_shown_granted_and_declined(site: BudgetInstall) -> None:
     assert declined.endswith(": declined\n")
     assert json.loads(run(site, "budgets", "requests", "--json")) == {"requests": []}
     assert "closed already" in refused(site, "budgets", "decline", first.id)
-    assert "There is no request br-0" in refused(
+    assert "There is no request br-0; `budgets requests` lists them." in refused(
         site, "budgets", "grant", "br-0", "--gpu-hours", "1"
     )
 
@@ -111,7 +124,7 @@ def test_what_a_person_used_is_told_by_budget_and_flavour(site: BudgetInstall) -
     (row,) = csv.DictReader(io.StringIO(run(site, "use", site.anna.name, "--csv")))
     assert row["gpu_hours"] == "2.000000"
     assert json.loads(run(site, "use", site.anna.name, "--json"))["total"]["ticks"] == 2 * HOUR
-    assert "has signed in here" in refused(site, "use", "thr--nobody")
+    assert "has signed in here; `people list` shows who has." in refused(site, "use", "thr--nobody")
     assert "no month" in refused(site, "use", site.anna.name, "--month", "11/2026")
 
 
@@ -120,5 +133,8 @@ def test_without_a_name_all_institutions_are_told(site: BudgetInstall) -> None:
     text = run(site, "use")
     assert text.startswith(f"{this_month(site)}: 2 GPU-hours in 1 session\n")
     assert "institution/thr" in text
+    assert text.endswith("; 4 people, 0 sessions now\n")
+    site.site.hold(Slice("fixed", "1g.10gb", 0, 1))
+    assert run(site, "use").endswith("; 5 people, 1 session now\n")
     (row,) = csv.DictReader(io.StringIO(run(site, "use", "--csv")))
-    assert (row["institution"], row["month_gpu_hours"], row["people"]) == ("thr", "2.000000", "4")
+    assert (row["institution"], row["month_gpu_hours"], row["people"]) == ("thr", "2.000000", "5")

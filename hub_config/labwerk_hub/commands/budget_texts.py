@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from labwerk_hub import formats
+from labwerk_hub.services.mail_texts import is_dates, period_title
 from labwerk_hub.services.use_views import (
     BudgetPage,
     BudgetRow,
@@ -15,6 +16,7 @@ from labwerk_hub.services.use_views import (
     MyUse,
     NamedUse,
     OperatorPage,
+    PeriodView,
     RequestView,
     UsedView,
 )
@@ -26,6 +28,16 @@ _LANGUAGE = "en"
 def hours(ticks: int | None) -> str:
     """Ticks as GPU-hours; all there are for None."""
     return "all there is" if ticks is None else gpu_hours(ticks, _LANGUAGE)
+
+
+def period(of: PeriodView) -> str:
+    """What a period is called, as `--period` takes it; one between two dates by its days."""
+    return period_of(of.title)
+
+
+def period_of(name: str) -> str:
+    """The same by its name alone."""
+    return period_title(name).in_language(_LANGUAGE) if is_dates(name) else name
 
 
 def rows(budgets: tuple[BudgetRow, ...]) -> list[str]:
@@ -63,7 +75,17 @@ def head(of: BudgetPage) -> str:
     parts += [f"of it without budget {hours(figures.over_ticks)}"] if figures.over_ticks else []
     parts += [f"held for sessions {hours(figures.held_ticks)}"] if figures.held_ticks else []
     left = f"left {hours(figures.free_ticks)}"
-    return f"{of.head.id} ({of.head.title}), {of.period.name}: {', '.join(parts)}; {left}"
+    return f"{of.head.id} ({of.head.title}), {period(of.period)}: {', '.join(parts)}; {left}"
+
+
+def smaller(of: BudgetPage, ticks: int | None) -> list[str]:
+    """What to say of a budget that was set to ``ticks`` (None: as in the settings) and has more."""
+    wanted, has = of.head.ticks if ticks is None else ticks, of.figures.granted_ticks
+    if has <= wanted:
+        return []
+    kept = "so much is used, held for sessions or given on"
+    then = f"{hours(wanted)} hold from the next period on"
+    return [f"It has {hours(has)} until this period ends: {kept}. {then}."]
 
 
 def member(of: MemberView) -> str:
@@ -72,6 +94,7 @@ def member(of: MemberView) -> str:
     share = "" if of.share_ticks is None else f" of {hours(of.share_ticks)}"
     share += " (decided)" if of.is_decided else ""
     parts = [f"{name}: used {hours(of.used.ticks)}{share}, left {hours(of.left_ticks)}"]
+    parts += [f"held for sessions {hours(of.held_ticks)}"] if of.held_ticks else []
     parts += [f"last on {formats.day(of.last_use, _LANGUAGE)}"] if of.last_use else []
     parts += ["in the group no more"] if not of.is_member else []
     parts += ["has not signed in for long"] if of.is_leaver else []
@@ -95,7 +118,7 @@ def own(of: MyUse) -> list[str]:
     lines += [f"  {line}" for line in _named(of.payers)]
     lines += [f"  {line}" for line in _named(of.flavours)]
     for one in of.budgets:
-        left = f"{one.payer.id}, {one.payer.period}: {hours(one.payer.left_ticks)} left"
+        left = f"{one.payer.id}, {period_of(one.payer.period)}: {hours(one.payer.left_ticks)} left"
         lines += [left, *(f"  {line}" for line in _outlook(one.burn_down))]
     return lines
 
@@ -105,14 +128,16 @@ def everybody(of: OperatorPage) -> list[str]:
     lines = [f"{of.month}: {_used(of.total)}"]
     for one in of.institutions:
         lines.append(f"{_row(one.budget)}; in {of.month} {_used(one.used)}")
-        lines[-1] += f"; {one.people} people, {one.sessions} sessions now"
+        people = "1 person" if one.people == 1 else f"{one.people} people"
+        lines[-1] += f"; {people}, {_sessions(one.sessions)} now"
     return lines
 
 
 def _row(of: BudgetRow) -> str:
     figures = of.figures
-    parts = [f"{of.head.id}, {of.period.name}: {hours(figures.free_ticks)} left"]
-    parts[0] += f" of {hours(figures.total_ticks)}"
+    had = figures.total_ticks + figures.given_ticks
+    parts = [f"{of.head.id}, {period(of.period)}: {hours(figures.free_ticks)} left of {hours(had)}"]
+    parts += [f"{hours(figures.given_ticks)} given on"] if figures.given_ticks else []
     parts += [f"used up on {formats.day(of.empty_on, _LANGUAGE)}"] if of.empty_on else []
     parts += [f"{of.requests} to be decided"] if of.requests else []
     return "; ".join(parts)
@@ -131,16 +156,19 @@ def _outlook(of: BurnDownView | None) -> Iterator[str]:
 def _decision(of: DecisionView, zone: ZoneInfo) -> str:
     what = "as in the settings" if of.ticks is None else hours(of.ticks)
     whom = of.whom or "the budget"
-    since = of.period or "from then on"
+    since = period_of(of.period) if of.period else "from then on"
     return f"{formats.moment(of.at, _LANGUAGE, zone)}, {of.who}: {whom} {what}, {since}"
 
 
 def _used(of: UsedView) -> str:
-    sessions = "1 session" if of.sessions == 1 else f"{of.sessions} sessions"
-    parts = [f"{hours(of.ticks)} in {sessions}"]
+    parts = [f"{hours(of.ticks)} in {_sessions(of.sessions)}"]
     parts += [f"{hours(of.over_ticks)} without budget"] if of.over_ticks else []
     parts += [f"{hours(of.idle_ticks)} while nothing ran"] if of.idle_ticks else []
     return ", ".join(parts)
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
 
 
 def _named(of: tuple[NamedUse, ...]) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ import click
 
 from labwerk_hub.commands.installed import installation, settings_option
 from labwerk_hub.commands.pool import json_option
+from labwerk_hub.errors import LabwerkError, UnknownPersonError
 
 if TYPE_CHECKING:
     from labwerk_hub.services.workbench import Workbench
@@ -108,7 +111,7 @@ def set_(budget: str, file: Path | None, ticks: int | str, period: str | None) -
     workbench = _workbench(file, "budgets set")
     set_budget(workbench, None, budget, _amount(ticks), period)
     page = of_budget(workbench, None, budget, period, "en")
-    click.echo(budget_texts.head(page))
+    click.echo("\n".join([budget_texts.head(page), *budget_texts.smaller(page, _amount(ticks))]))
 
 
 @budgets.command()
@@ -163,7 +166,8 @@ def grant(identifier: str, file: Path | None, ticks: int, because: str) -> None:
     from labwerk_hub.services import request_decisions, request_pages
 
     workbench = _workbench(file, "budgets grant")
-    request_decisions.grant(workbench, None, identifier, ticks, because)
+    with _requests_listed():
+        request_decisions.grant(workbench, None, identifier, ticks, because)
     view = request_pages.find(workbench, None, identifier, "en")
     click.echo(budget_texts.request(view, workbench.policy.zone))
 
@@ -178,7 +182,8 @@ def decline(identifier: str, file: Path | None, because: str) -> None:
     from labwerk_hub.services import request_decisions, request_pages
 
     workbench = _workbench(file, "budgets decline")
-    request_decisions.decline(workbench, None, identifier, because)
+    with _requests_listed():
+        request_decisions.decline(workbench, None, identifier, because)
     view = request_pages.find(workbench, None, identifier, "en")
     click.echo(budget_texts.request(view, workbench.policy.zone))
 
@@ -204,13 +209,36 @@ def use(
         table, text = use_tables.of_operator(everybody), budget_texts.everybody(everybody)
         as_object = everybody.model_dump_json(indent=1) if as_json else ""
     else:
-        page = of_person(workbench, None, person, month, "en")
+        try:
+            page = of_person(workbench, None, person, month, "en")
+        except UnknownPersonError as error:
+            raise UnknownPersonError(
+                f"{error.message.rstrip('.')}; `people list` shows who has."
+            ) from None
         table, text = use_tables.of_person(page), budget_texts.own(page)
         as_object = page.model_dump_json(indent=1) if as_json else ""
     if as_csv:
         click.echo(use_tables.as_csv(table), nl=False)
     else:
         click.echo(as_object or "\n".join(text))
+
+
+class _UnknownRequestError(LabwerkError):
+    """There is no request of that id."""
+
+    code = "unknown-request"
+
+
+@contextmanager
+def _requests_listed() -> Iterator[None]:
+    """Say of a request that there is not where those that there are stand."""
+    from labwerk_hub.services.budget_requests import UnknownRequestError as Unknown
+
+    try:
+        yield
+    except Unknown as error:
+        listed = f"{error.message.rstrip('.')}; `budgets requests` lists them."
+        raise _UnknownRequestError(listed) from None
 
 
 def _workbench(file: Path | None, command: str) -> Workbench:

@@ -41,8 +41,8 @@ def test(address: str, file: Path | None) -> None:
     server = bootstrap.mail_server(settings)
     if server is None:
         raise MailServerError(
-            f"{installed.origin.settings}: mail.server is empty; name the site's mail server there, "
-            "then run `restart`."
+            f"{installed.origin.settings}: mail.server is empty; name the site's mail server "
+            "there, then run `restart`."
         )
     with server.connected() as connection:
         answer = connection.send(trial(bootstrap.workbench(settings), address))

@@ -57,6 +57,9 @@ def pseudonym_of(tx: Transaction, name: str | None) -> str:
 
 def session_started(workbench: Workbench, tx: Transaction, lease: Lease, by: str | None) -> None:
     """A lease was granted, asked for by ``by`` (a hub user name; None: the service)."""
+    paid: dict[str, str | int] = {}
+    if lease.ticks_per_second and lease.payer:  # what runs without a GPU costs nothing
+        paid = {"payer": lease.payer, "over_use": int(lease.over_use)}
     record(
         workbench,
         tx,
@@ -66,7 +69,7 @@ def session_started(workbench: Workbench, tx: Transaction, lease: Lease, by: str
         about=lease.session,
         flavour=lease.flavour,
         image=lease.image,
-        **({"payer": lease.payer, "over_use": int(lease.over_use)} if _is_paid(lease) else {}),
+        **paid,
     )
 
 
@@ -172,7 +175,9 @@ def of_all(
         with workbench.database.reading() as tx:
             person = tx.people.by_name(name) if name is not None else None
             if name is not None and person is None:
-                raise UnknownPersonError(f"Nobody called {name} has signed in here.")
+                raise UnknownPersonError(
+                    f"Nobody called {name} has signed in here; `people list` shows who has."
+                )
             found = tx.events.find(
                 person=person.pseudonym if person is not None else None,
                 kinds=[kind] if kind is not None else [],
@@ -193,11 +198,6 @@ def settings_taken(workbench: Workbench, digest: str) -> None:
         last = tx.events.last_of(EventKind.SETTINGS)
         if last is None or last.event is None or last.event.details.get("digest") != digest:
             record(workbench, tx, EventKind.SETTINGS, actor=ROOT, digest=digest)
-
-
-def _is_paid(lease: Lease) -> bool:
-    """Whether anything is to be paid for: what runs without a GPU costs nothing."""
-    return bool(lease.ticks_per_second and lease.payer)
 
 
 def page_of(
