@@ -20,6 +20,7 @@ from labwerk_hub.adapters.statements import (
     render,
     verify,
 )
+from labwerk_hub.adapters.statements.sheet import sheet
 from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND
 from labwerk_hub.domain.statement import AsOf, Heads, Line, Position, Statement, sums_of
 from labwerk_hub.domain.texts import LANGUAGES
@@ -310,6 +311,15 @@ def _kinds(part: object) -> Iterator[str]:
             yield str(part["/S"])
         if "/K" in part:
             yield from _kinds(part["/K"].get_object())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_word_of_a_tables_head_is_cut(site: Site, november: Statement, language: str) -> None:
+    names = site.names(november, language)
+    shown = _text(render(november, Format.PDF, names)).replace("\N{SOFT HYPHEN}", "").split()
+    printed = sheet(november, names)
+    for head in (*printed.budget_columns, *printed.use_columns):
+        assert set(head.replace("\N{SOFT HYPHEN}", "").split()) <= set(shown)
 
 
 def test_a_pdf_with_another_number_on_its_page_is_found(site: Site, november: Statement) -> None:

@@ -39,9 +39,9 @@ _NOTES = (
 )
 _HOW_TO_VERIFY = N_(
     "The signature chains the numbers, without people's names, to the ledger and to the audit "
-    "chain as they were at the end of the month. “labwerk statement verify” with this file "
-    "makes the statement anew from the ledger and says whether it is the same. The numbers are "
-    "attached to this file as %(file)s."
+    "chain as they were at the end of the month, or when a preliminary statement was made. "
+    "“python3 hub_config statement verify” with this file makes the statement anew from the "
+    "ledger and says whether it is the same. The numbers are attached to this file as %(file)s."
 )
 _PRELIMINARY = N_(
     "Preliminary: the month is not over, or not everything that ran in it is charged yet. "
