@@ -101,6 +101,7 @@ def test_without_scripts_more_is_asked_for_and_granted(browser: Browser, labwerk
         panel.locator("button[type=submit]").click()
         expect(anna.locator("main [role=alert]")).to_have_count(1)
         expect(panel.locator("input[name=amount]")).to_have_value("viel")
+        expect(panel.locator("input[name=amount]")).to_be_focused()
         expect(panel.locator("textarea")).to_have_value("Für die Abschlussarbeit")
         panel.locator("input[name=amount]").fill("2,5")
         panel.locator("button[type=submit]").click()

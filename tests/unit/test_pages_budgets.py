@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from labwerk_hub.services import (
     budget_requests,
     operator_page,
     request_pages,
+    use_pages,
     use_tables,
 )
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
@@ -118,6 +120,29 @@ async def test_a_lead_sees_members_with_their_shares_and_what_they_used(town: To
     assert anna[1:6] == ["20.00", "6.00", "3.00", "0.00", "14.00"]
     assert lea[1:3] == ["20.00", "0.00"]
     assert page.select("table a") == [], "whose use of everything it is, is none of the lead's"
+
+
+async def test_an_administrator_is_led_to_the_use_of_their_own_people_alone(town: Town) -> None:
+    page = soup(await town.html(town.mira, ROTOR))
+    (link,) = page.select("[aria-labelledby=people] th a")
+    assert link.get_text() == "Lea Rossi"
+    with pytest.raises(NotAllowedError, match="of your institution's people"):
+        use_pages.of_person(town.site.workbench, town.mira, town.anna.name)
+
+
+async def test_who_decides_nothing_about_themselves_is_told_so(town: Town) -> None:
+    anna, lea = _rows(soup(await town.html(town.lea, ROTOR)), "people")
+    assert anna[-1].startswith("Change")
+    assert lea[-1] == "others decide about yours"
+
+
+async def test_a_list_of_budgets_adds_up(town: Town) -> None:
+    rows = budget_pages.seen_by(town.site.workbench, town.olga, "en")
+    shown = {"rows": rows, "requests": (), "typed": None, "done": None, "address": "/"}
+    page = soup(await town.site.page(budget_handlers.LIST_TEMPLATE, town.olga, **shown))
+    for row in _rows(page, "rows-heading"):
+        granted, *parts = (Decimal(cell) for cell in row[2:7] if cell != "–")
+        assert granted == sum(parts), row[0]
 
 
 async def test_a_lead_grants_with_an_amount_and_it_counts_at_once(town: Town) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -307,7 +308,13 @@ async def test_what_may_be_started_depends_on_who_pays(site: Site) -> None:
     other = await _fields(site, anna, replace(wanted, payer="institution/thr"))
     card = words(str(other.find(id="flavour-small").find_parent(class_="lw-choice")))  # type: ignore[union-attr]
     assert "without budget" not in card
-    assert "your budget lasts" in card
+    assert "your budget lasts to the end of its period" in card, "60 hours are more than that"
+    with site.workbench.database.writing() as tx:
+        day = days_ago(site.workbench, 1)
+        spend(site.workbench, tx, anna, day, 55, payer="institution/thr")
+    other = await _fields(site, anna, replace(wanted, payer="institution/thr"))
+    card = words(str(other.find(id="flavour-small").find_parent(class_="lw-choice")))  # type: ignore[union-attr]
+    assert "your budget lasts 40 h" in card
 
 
 async def test_a_share_that_the_budget_does_not_have_is_said_with_what_is_missing(
@@ -323,3 +330,16 @@ async def test_a_share_that_the_budget_does_not_have_is_said_with_what_is_missin
     panel = page.find("section")
     assert panel is not None
     assert "8 GPU-hours of your share are missing" in words(str(panel))
+
+
+async def test_home_says_of_a_session_without_budget_that_it_is_one(site: Site) -> None:
+    anna = site.person(locale="en", groups=GROUPS)
+    lease = site.hold(anna, "sim-h100", "1g.10gb@0")
+    said = "Your session runs without budget: it goes on while nobody waits for its slice."
+    server = SimpleNamespace(pending=None, active=True)
+    for over_use in (False, True):
+        with site.workbench.database.writing() as tx:
+            tx.leases.set_payer(lease.session, ROTOR, "iwe", over_use=over_use)
+        html = await site.page("home.html", anna, default_server=server, url="/user/anna")
+        assert (said in words(html)) is over_use
+        assert "You have no GPU-hours in it" not in words(html)

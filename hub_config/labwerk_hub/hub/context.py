@@ -88,12 +88,13 @@ class Budget:
     held: int
     left: int
     budget_left: int
+    at: datetime
     #: A session runs without it: it is not asked for anything.
     over_use: bool = False
 
     def ends_within(self, seconds: int) -> bool:
         """Whether its period is over in so many seconds, to the minute."""
-        return datetime.now(UTC) + timedelta(seconds=seconds + 60) >= self.ends
+        return self.at + timedelta(seconds=seconds + 60) >= self.ends
 
     @property
     def is_open(self) -> bool:
@@ -101,8 +102,8 @@ class Budget:
         return self.period != OUTSIDE
 
     @classmethod
-    def of(cls, purse: Purse) -> Budget:
-        """A purse on the start page."""
+    def of(cls, purse: Purse, at: datetime) -> Budget:
+        """A purse on the start page, as it is at a moment."""
         balance = purse.balance
         return cls(
             title=balance.budget.title.in_language(language.current()),
@@ -113,6 +114,7 @@ class Budget:
             held=balance.held,
             left=balance.left,
             budget_left=balance.budget_left,
+            at=at,
         )
 
 
@@ -208,7 +210,7 @@ class Pages:
             await template.render_async(
                 page=page,
                 choices=choices(page, wanted, instead=instead),
-                balance=Budget.of(page.purse),
+                balance=Budget.of(page.purse, self.workbench.clock()),
                 payers=[
                     payer_view(
                         purse,
@@ -320,6 +322,7 @@ class PageContext:
             held=of.held_ticks,
             left=of.left_ticks,
             budget_left=of.budget_left_ticks,
+            at=self._pages.workbench.clock(),
             over_use=of.over_use,
         )
 
