@@ -215,7 +215,7 @@ def test_those_who_were_erased_are_nobody(left: Bench) -> None:
     names = [row.name for row in leavers.everybody(left.workbench)]
     assert names == ["thr--ada", "thr--bo", "thr--olga"]
     for name in (NAME, erased.name):
-        with pytest.raises(UnknownPersonError, match="labwerk people list"):
+        with pytest.raises(UnknownPersonError, match="`people list`"):
             leavers.erase(left.workbench, name)
 
 

@@ -168,6 +168,6 @@ def _known(tx: Transaction, name: str) -> Person:
     person = tx.people.by_name(name)
     if person is None or not person.pseudonym:
         raise UnknownPersonError(
-            f"Nobody called {name!r} has signed in here; `labwerk people list` shows who has."
+            f"Nobody called {name!r} has signed in here; `people list` shows who has."
         )
     return person
