@@ -226,7 +226,7 @@ def test_mails_call_a_period_by_its_days_and_lead_to_where_it_is_shown(site: Sit
     rotor = replace(
         work.catalogue.budgets[ROTOR], periods=Terms(ZoneInfo("Europe/Berlin"), (fixed,))
     )
-    bench.with_catalogue(budgets=work.catalogue.budgets | {ROTOR: rotor})
+    bench.with_catalogue(budgets=dict(work.catalogue.budgets) | {ROTOR: rotor})
     work = bench.workbench
     request = budget_requests.ask(work, site.anna, ROTOR)
     assert "(12 ott 2026 – 5 feb 2027)" in site.mails()["lea@thr.example"]

@@ -26,6 +26,7 @@ from labwerk_hub.domain.ledger import (
     used,
 )
 from labwerk_hub.domain.people import Identity, Person, Role
+from labwerk_hub.domain.statement import AsOf, Month
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services.tables import PlaceInLine, Wait
@@ -233,6 +234,25 @@ def test_the_database_refuses_to_change_what_is_on_record(
     with pytest.raises(SqlError, match="append-only"), engine.begin() as connection:
         connection.execute(text(statement.format(table).replace("made_ms", column)))
     engine.dispose()
+
+
+def test_what_was_used_is_told_as_of_any_posting(database: SqlDatabase) -> None:
+    with database.writing() as tx:
+        tx.ledger.post(granted(100))
+        tx.ledger.post(held_for("lw-1", 60))
+        tx.ledger.post(charged("lw-1", 24))
+        tx.ledger.post(held_for("lw-2", 40))
+        tx.ledger.post(charged("lw-2", 12))
+    with database.reading() as tx:
+        (first,) = tx.statements.used("thr", "2026-11-01", "2026-11-30", AsOf(4, 0))
+        (both,) = tx.statements.used("thr", "2026-11-01", "2026-11-30", AsOf(5, 0), BUDGET)
+        assert (first.ticks, first.ms, first.sessions) == (24, 10_000, 1)
+        assert (both.ticks, both.ms, both.sessions) == (36, 20_000, 2)
+        assert tx.statements.heads_at(AsOf(5, 0)) == tx.statements.heads_at(None)
+        assert tx.statements.heads_at(AsOf(4, 0)).posting == 4
+        november = Month(2026, 11)
+        assert tx.statements.heads(november, 0, AsOf(4, 0)).posting == 3
+        assert tx.statements.grants("thr", 5, 0, AsOf(4, 0)) == tx.statements.grants("thr", 5, 0)
 
 
 def test_a_trigger_that_was_dropped_or_switched_off_is_named(
