@@ -239,6 +239,14 @@ async def test_a_budget_that_has_to_keep_more_for_now_says_how_much(town: Town) 
     assert "Changed. It counts at once." in read
 
 
+async def test_after_a_change_of_a_share_it_is_said_beside_the_people(town: Town) -> None:
+    page = town.page(town.lea, ROTOR)
+    shown = budget_handlers.shown_of(page, town.lea, Query(), "/hub/") | {"done": "changed"}
+    html = soup(await town.site.page(budget_handlers.TEMPLATE, town.lea, **shown))
+    (said,) = html.select(".alert-success")
+    assert said.find_parent("section", attrs={"aria-labelledby": "people"}) is not None
+
+
 async def test_forms_are_there_for_those_alone_who_may_decide(town: Town) -> None:
     def buttons(html: str) -> set[str]:
         forms = soup(html).select("main form[method=post] input[name=action]")
