@@ -85,6 +85,13 @@ describe('the budget', () => {
     expect(showing({ lasts_seconds: 7200 })).toContain('another 2 hours');
   });
 
+  it('never shows the number that only decides between singular and plural', () => {
+    const text = showing({ used_ticks: 10, held_ticks: 21590 });
+    expect(text).toContain('< 0.01 used');
+    expect(text).toContain('0.25 kept for running sessions');
+    expect(text).not.toMatch(/\d\.\d{4}/);
+  });
+
   it('has a term’s name where it goes by terms, and says when it has no period', () => {
     expect(showing({ period: 'Winter 2026/27' })).toContain(
       'Winter 2026/27, until'

@@ -124,8 +124,8 @@ function Share(props: IProps): React.ReactElement {
         <li>
           <span className="lw-Key lw-mod-used" aria-hidden="true" />
           {trans._n(
-            '%1 used',
-            '%1 used',
+            '%2 used',
+            '%2 used',
             hours(budget.used_ticks),
             format.gpuHours(budget.used_ticks, budget)
           )}
@@ -133,8 +133,8 @@ function Share(props: IProps): React.ReactElement {
         <li>
           <span className="lw-Key lw-mod-held" aria-hidden="true" />
           {trans._n(
-            '%1 kept for running sessions',
-            '%1 kept for running sessions',
+            '%2 kept for running sessions',
+            '%2 kept for running sessions',
             hours(budget.held_ticks),
             format.gpuHours(budget.held_ticks, budget)
           )}

@@ -75,8 +75,8 @@ export function Lifetime(props: IProps): React.ReactElement {
       {waiting > 0 && (
         <p className="lw-Quiet">
           {trans._n(
-            '%1 person waits for a slice like yours.',
-            '%1 people wait for a slice like yours.',
+            '%2 person waits for a slice like yours.',
+            '%2 people wait for a slice like yours.',
             waiting,
             format.number(waiting)
           )}

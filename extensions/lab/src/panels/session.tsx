@@ -82,8 +82,8 @@ function Running(props: IProps & { session: ISession }): React.ReactElement {
         <dt>{trans.__('Computer')}</dt>
         <dd>
           {trans._n(
-            '%1 core',
-            '%1 cores',
+            '%2 core',
+            '%2 cores',
             session.cpus,
             format.number(session.cpus)
           )}

@@ -55,8 +55,8 @@ function Slice(props: IProps<ISlice>): React.ReactElement {
       {others > 0 && (
         <p>
           {trans._n(
-            'Shared with up to %1 other session; memory is not kept apart.',
-            'Shared with up to %1 other sessions; memory is not kept apart.',
+            'Shared with up to %2 other session; memory is not kept apart.',
+            'Shared with up to %2 other sessions; memory is not kept apart.',
             others,
             format.number(others)
           )}
