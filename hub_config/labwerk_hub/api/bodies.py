@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from labwerk_hub.domain.ledger import MOST_GPU_HOURS, TICKS_PER_GPU_HOUR
 from labwerk_hub.services.use_tables import Table, as_csv
-from labwerk_hub.services.views import View
 
 #: GPU-hours, decimal.
 GpuHours = Annotated[Decimal, Field(ge=0, le=MOST_GPU_HOURS, examples=[40])]
@@ -62,11 +61,6 @@ def ticks_of(gpu_hours: Decimal) -> int:
 def csv_file(table: Table, name: str) -> Response:
     """A table as a file of that name."""
     return file(as_csv(table).encode(), "text/csv; charset=utf-8; header=present", f"{name}.csv")
-
-
-def json_file(view: View, name: str) -> Response:
-    """A view as a file of that name."""
-    return file(view.model_dump_json(indent=1).encode(), "application/json", f"{name}.json")
 
 
 def file(content: bytes, media_type: str, name: str) -> Response:

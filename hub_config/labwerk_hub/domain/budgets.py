@@ -6,7 +6,6 @@ People draw on them, up to their share where there is one. Amounts are ticks, in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -158,14 +157,3 @@ def parts(rules: PeriodRule, rate: int, from_ms: int, to_ms: int) -> list[Part]:
 def carried_over(budget: Budget, left: int) -> int:
     """Of ``left`` ticks at the end of a period, those that go over to the next."""
     return max(0, left) * budget.carry_over // 100
-
-
-def total(figures: Iterable[Figures]) -> Figures:
-    """The sums of several budgets' figures."""
-    listed = list(figures)
-    return Figures(
-        **{
-            name: sum(getattr(f, name) for f in listed)
-            for name in ("granted", "carried", "given", "used", "over", "held", "free")
-        }
-    )

@@ -12,7 +12,6 @@ from labwerk_hub.domain.budgets import (
     Budget,
     BudgetKind,
     Purse,
-    budget_id,
     carried_over,
 )
 from labwerk_hub.domain.entitlement import Entitlement, payers
@@ -328,8 +327,3 @@ def _following(workbench: Workbench, budget: Budget, period: Period, now_ms: int
     if period.end_ms > now_ms + hours * _HOUR_MS:
         return None
     return budget.periods.at(period.end_ms)
-
-
-def institution_budget(institution: str) -> str:
-    """The id of an institution's own budget."""
-    return budget_id(BudgetKind.INSTITUTION, institution)
