@@ -130,8 +130,8 @@ def test_a_home_is_given_out_without_what_only_points_elsewhere(
     here: SmallInstall, tmp_path: Path
 ) -> None:
     home = here.settings.machine.state / "homes" / ANNA
-    (home / "work").mkdir(parents=True)
-    (home / "work" / "thesis.txt").write_text("…", encoding="utf-8")
+    (home / "thesis").mkdir(parents=True)
+    (home / "thesis" / "thesis.txt").write_text("…", encoding="utf-8")
     (home / os.fsdecode(b"Gr\xfc\xdfe.txt")).write_text("as an old program wrote it")
     (home / "passwords").symlink_to("/etc/shadow")
     (home / "machine").symlink_to("/etc", target_is_directory=True)
@@ -141,8 +141,8 @@ def test_a_home_is_given_out_without_what_only_points_elsewhere(
     assert answer.text.endswith("links and the like, 2, are left out.\n")
     with zipfile.ZipFile(target) as archive:
         files = ["record.json", "home/Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e.txt"]
-        assert archive.namelist() == [*files, "home/work/thesis.txt"]
-        assert archive.read("home/work/thesis.txt").decode() == "…"
+        assert archive.namelist() == [*files, "home/thesis/thesis.txt"]
+        assert archive.read("home/thesis/thesis.txt").decode() == "…"
         assert json.loads(archive.read("record.json"))["files"]["home"] == str(home)
 
 
