@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bench import charges
 from labwerk_hub.api.hub import Hub
-from labwerk_hub.api.metering import Metering
+from labwerk_hub.api.loops.metering import MeteringLoop
 from labwerk_hub.services import verification
 from support import long_ledger
 from support.workbench import Bench
@@ -25,12 +25,12 @@ def test_the_service_moves_what_was_committed_into_the_file_after_each_reading(
     bench: Bench, tmp_path: Path
 ) -> None:
     nobody = Hub("http://127.0.0.1:9/hub/api", "")  # it is away: only orphans cannot be told
-    service = Metering(bench.workbench, nobody, period=30)
+    service = MeteringLoop(bench.workbench, nobody, period=30)
     log, sizes = tmp_path / "labwerk.sqlite-wal", []
     for number in range(12):
         bench.start(bench.person(f"Person {number}"), "cpu")
         bench.clock.step(seconds=30)
-        assert service.read_once() is not None
+        service.look_once()
         sizes.append(log.stat().st_size)
     assert max(sizes[6:]) <= 2 * max(sizes[:6])  # else it would be many times as large
     alone = tmp_path / "alone.sqlite"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.adapters.sql import SqlDatabase
-from labwerk_hub.api.mail_loop import MailLoop
+from labwerk_hub.api.loops.mail import MailLoop
 from labwerk_hub.domain.mails import Mail
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message

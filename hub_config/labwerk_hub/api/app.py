@@ -17,13 +17,13 @@ from starlette.concurrency import run_in_threadpool
 from labwerk_hub import bootstrap
 from labwerk_hub.api import budgets, metrics, requests, session, statements, use
 from labwerk_hub.api.auth import HubAuth, MissingScopeError, PersonName, UnauthorizedError
-from labwerk_hub.api.daily import TASKS, Daily
 from labwerk_hub.api.hub import Hub
-from labwerk_hub.api.line import Line
-from labwerk_hub.api.mail_loop import MailLoop
-from labwerk_hub.api.metering import Metering
+from labwerk_hub.api.loops.daily import TASKS, DailyLoop
+from labwerk_hub.api.loops.line import LineLoop
+from labwerk_hub.api.loops.mail import MailLoop
+from labwerk_hub.api.loops.metering import MeteringLoop
+from labwerk_hub.api.loops.storage import StorageLoop
 from labwerk_hub.api.problems import PROBLEMS, Problem
-from labwerk_hub.api.storage_loop import StorageLoop
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError, UnknownPersonError
 from labwerk_hub.services import audit, overview
@@ -79,27 +79,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     token = os.environ["JUPYTERHUB_API_TOKEN"]
     hub_api = f"http://{settings.network.gateway}:{settings.network.hub_port}/hub/api/"
     hub = Hub(hub_api, token)
-    metering = Metering(workbench, hub, settings.sessions.metering_period)
-    line = Line(workbench, hub)
+    metering = MeteringLoop(workbench, hub, settings.sessions.metering_period)
+    line = LineLoop(workbench, hub)
     # The file is read now: what it is later is not what the service runs with.
     settings_taken = partial(audit.settings_taken, digest=digest_of(settings))
-    daily = Daily(workbench, (settings_taken, *TASKS))
-    disk = StorageLoop(workbench)
-    mail = MailLoop(workbench, bootstrap.mail_server(settings))
+    loops = (
+        metering,
+        line,
+        DailyLoop(workbench, (settings_taken, *TASKS)),
+        StorageLoop(workbench),
+        MailLoop(workbench, bootstrap.mail_server(settings)),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        metering.start()
-        line.start()
-        daily.start()
-        disk.start()
-        mail.start()
+        for loop in loops:
+            loop.start()
         yield
-        await run_in_threadpool(disk.stop)
-        await run_in_threadpool(mail.stop)
-        await run_in_threadpool(daily.stop)
-        await run_in_threadpool(line.stop)
-        await run_in_threadpool(metering.stop)
+        for loop in reversed(loops):
+            await run_in_threadpool(loop.stop)
 
     app = FastAPI(
         title="Labwerk hub service",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from labwerk_hub.api.hub import Hub, HubUnreachableError
+from labwerk_hub.api.loops.loop import Loop
 from labwerk_hub.domain.leases import Lease
-from labwerk_hub.errors import DatabaseError, EngineUnreachableError, StorageError
+from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services import lifetime
 from labwerk_hub.services.reconcile import Reconciled, reconcile
 from labwerk_hub.services.workbench import Workbench
@@ -21,50 +20,22 @@ _STOPS = 8
 _PATIENCE = 60
 
 
-class Metering:
-    """Reads the engine every ``period`` seconds, in a thread of its own."""
+class MeteringLoop(Loop):
+    """Reads the engine every ``period`` seconds; at once, to catch up after downtime."""
+
+    name = "metering"
+    trouble = "Not metered now"
 
     def __init__(self, workbench: Workbench, hub: Hub, period: float) -> None:
+        super().__init__(period, stuck_after=10 * period + _PATIENCE)
         self._workbench = workbench
         self._hub = hub
-        self._period = period
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="metering", daemon=True)
         # A stop takes seconds, and the hub serves others meanwhile.
         self._stops = ThreadPoolExecutor(_STOPS, "stop")
-        self._looked = time.monotonic()
 
-    def start(self) -> None:
-        """Begin; the first reading is at once, to catch up after downtime."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the reading that is under way."""
-        self._stopping.set()
-        self._thread.join()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether readings are being made, successful or not."""
-        late = time.monotonic() - self._looked > 10 * self._period + _PATIENCE
-        return self._thread.is_alive() and not late
-
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.read_once()
-            except Exception:  # noqa: BLE001 - nothing may end the metering for good
-                _log.exception("This reading failed, the next one catches up")
-            self._looked = time.monotonic()
-            self._stopping.wait(self._period)
-
-    def read_once(self) -> Reconciled | None:
-        """One reading; None if it could not be made, which the next one makes up for."""
-        try:
-            found = reconcile(self._workbench, self._served())
-        except (EngineUnreachableError, DatabaseError, StorageError) as error:
-            _log.warning("Not metered now, the next reading catches up: %s", error)
-            return None
+    def look_once(self) -> Reconciled:
+        """One reading. Raises LabwerkError if it could not be made."""
+        found = reconcile(self._workbench, self._served())
         if found.ended or found.expired or found.unaccounted:
             _log.info(
                 "%d run; ended %d, expired %d, removed %d that nobody accounted for",

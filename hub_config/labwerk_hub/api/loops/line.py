@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 
 from labwerk_hub.api.hub import Hub, HubUnreachableError
+from labwerk_hub.api.loops.loop import Loop
 from labwerk_hub.domain.waiting import Ticket
-from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import line
 from labwerk_hub.services.workbench import Workbench
 
@@ -21,44 +20,22 @@ _TELL = 5.0
 _AGAIN = 15.0
 
 
-class Line:
-    """Looks at the waiting list every second, in a thread of its own."""
+class LineLoop(Loop):
+    """Looks at the waiting list every second."""
+
+    name = "line"
+    trouble = "The line stands still"
 
     def __init__(self, workbench: Workbench, hub: Hub) -> None:
+        super().__init__(_PERIOD)
         self._workbench = workbench
         self._hub = hub
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="line", daemon=True)
         #: When the hub was asked for a start; keys are tickets.
         self._asked: dict[str, float] = {}
         self._told = float("-inf")
         self._resumed = False
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the look that is under way."""
-        self._stopping.set()
-        self._thread.join()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether somebody looks at the list."""
-        return self._thread.is_alive()
-
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.advance_once()
-            except LabwerkError as error:
-                _log.warning("The line stands still: %s", error)
-            except Exception:  # noqa: BLE001 - nothing may end the line for good
-                _log.exception("This look at the line failed, the next one catches up")
-            self._stopping.wait(_PERIOD)
-
-    def advance_once(self) -> None:
+    def look_once(self) -> None:
         """Call whose turn has come, and ask the hub for the starts of all who are called."""
         if not self._resumed:
             line.resume(self._workbench)  # whatever was the matter until now
