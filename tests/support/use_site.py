@@ -16,8 +16,9 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.periods import Months
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import sessions
+from labwerk_hub.services import budget_pages, sessions, use_pages
 from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.use_views import BudgetPage, MemberView, MyUse
 
 from support.mailing import somebody
 from support.workbench import Bench, bench_in, budget, budgets, dynamic_gpu
@@ -77,3 +78,18 @@ def use_site(folder: Path) -> Iterator[UseSite]:
             olga=somebody(work, "Olga Brandt", institution="iwe", roles=frozenset({Role.OPERATOR})),
             bo=somebody(work, "Bo Li", "project-rotor", institution="iwe"),
         )
+
+
+def own(site: UseSite, person: Person, month: str | None = None) -> MyUse:
+    """A person's own page of use."""
+    return use_pages.of_person(site.bench.workbench, person, person.name, month)
+
+
+def page(site: UseSite, viewer: Person | None, name: str, period: str | None = None) -> BudgetPage:
+    """A budget's page as ``viewer`` may see it."""
+    return budget_pages.of_budget(site.bench.workbench, viewer, name, period)
+
+
+def member(of: BudgetPage, person: Person) -> MemberView:
+    """A person's line on a budget's page."""
+    return next(one for one in of.members if one.name == person.name)
