@@ -13,7 +13,7 @@ from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR as HOUR
 from labwerk_hub.domain.texts import LANGUAGES, Localized
 from labwerk_hub.errors import UnknownPersonError
-from labwerk_hub.services import audit, lifetime, payers, reservations, sessions
+from labwerk_hub.services import audit, extension, lifetime, payers, reservations, sessions
 from labwerk_hub.services.audit_views import EventView, sentence
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reservations import Wanted
@@ -34,7 +34,7 @@ def test_a_person_sees_their_own_session_from_beginning_to_end(bench: Bench) -> 
     granted = sessions.admit(bench.workbench, anna, Request("small", "base"), by=anna)
     bench.run(granted)
     bench.clock.step(hours=1)
-    lifetime.extend(bench.workbench, anna)
+    extension.extend(bench.workbench, anna)
     sessions.ended(bench.workbench, granted.lease.session, EndReason.STOPPED, anna)
     session = granted.lease.session
     assert told_to(bench, anna) == [

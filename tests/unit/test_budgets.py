@@ -17,7 +17,7 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.periods import OUTSIDE, Term, Terms
 from labwerk_hub.domain.texts import GpuHours, Localized
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services import lifetime, overview, payers, sessions
+from labwerk_hub.services import extension, overview, payers, sessions
 from labwerk_hub.services.budget_views import BudgetWarning
 from labwerk_hub.services.budgets import allot, budget_of, open_now
 from labwerk_hub.services.offers import RefusedError
@@ -463,7 +463,7 @@ def test_more_budget_in_the_grace_lets_the_session_be_extended(bench: Bench) -> 
     with bench.workbench.database.writing() as tx:
         thr = budget_of(bench.workbench, THR)
         allot(bench.workbench, tx, "root", thr, None, 5 * HOUR)
-    lease = lifetime.extend(bench.workbench, anna)
+    lease = extension.extend(bench.workbench, anna)
     assert lease.ends_ms == bench.clock.ms + 7200_000
     assert bench.figures().held == SMALL * 7200
     assert bench.lease(session).stopping is None
@@ -506,7 +506,7 @@ def test_a_session_without_budget_is_paid_again_when_it_is_extended_and_there_is
     with bench.workbench.database.writing() as tx:
         thr = budget_of(bench.workbench, THR)
         allot(bench.workbench, tx, "root", thr, None, 5 * HOUR)
-    lifetime.extend(bench.workbench, anna)
+    extension.extend(bench.workbench, anna)
     assert not bench.lease(session).over_use
     bench.clock.step(minutes=30)
     _read(bench, anna)

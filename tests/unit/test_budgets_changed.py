@@ -15,7 +15,7 @@ from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR as HOUR
 from labwerk_hub.domain.periods import Term, Terms
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import lifetime, payers, sessions, statement
+from labwerk_hub.services import extension, lifetime, payers, sessions, statement
 from labwerk_hub.services.budget_decisions import BudgetDecisionError, set_share
 from labwerk_hub.services.budgets import allot, budget_of, open_now
 from labwerk_hub.services.offers import RefusedError
@@ -170,7 +170,7 @@ def test_another_payer_moves_no_end_while_others_wait(bench: Bench) -> None:
     bench.clock.step(minutes=90)
     reconcile(bench.workbench, [anna, ben])
     with pytest.raises(RefusedError) as refused:
-        lifetime.extend(bench.workbench, anna)
+        extension.extend(bench.workbench, anna)
     assert refused.value.refusal.reason is Reason.OTHERS_WAIT
     assert payers.switch(bench.workbench, anna, ROTOR).ends_ms == lease.ends_ms
     assert bench.lease(lease.session).payer == ROTOR
@@ -208,7 +208,7 @@ def test_a_session_that_was_extended_in_between_is_not_stopped_for_its_old_end(
     anna = _anna(bench)
     old = bench.start(anna)
     bench.clock.step(minutes=100)
-    lifetime.extend(bench.workbench, anna)
+    extension.extend(bench.workbench, anna)
     bench.clock.step(minutes=25)
     assert lifetime.due(bench.workbench, old) is None
     lifetime.stopping(bench.workbench, old.session, EndReason.TIME_UP)

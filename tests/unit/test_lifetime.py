@@ -12,7 +12,7 @@ from labwerk_hub.domain.leases import EndReason, Lease
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.errors import EngineUnreachableError
-from labwerk_hub.services import lifetime, reservations, sessions, waiting
+from labwerk_hub.services import extension, lifetime, reservations, sessions, waiting
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
@@ -39,7 +39,7 @@ def session(bench: Bench) -> str:
 
 def _refusal(bench: Bench, person: str = ANNA) -> Refusal:
     with pytest.raises(RefusedError) as refused:
-        lifetime.extend(bench.workbench, person)
+        extension.extend(bench.workbench, person)
     return refused.value.refusal
 
 
@@ -73,7 +73,7 @@ def _pass(bench: Bench, minutes: int, *, busy: int = 0) -> list[Lease]:
 
 def test_a_session_is_extended_by_its_first_hours_from_now_on(bench: Bench, session: str) -> None:
     bench.clock.step(hours=1)
-    moved = lifetime.extend(bench.workbench, ANNA)
+    moved = extension.extend(bench.workbench, ANNA)
     assert moved == bench.lease(session)
     assert moved.ends_ms == to_ms(NOON) + 3 * HOUR_MS
 
@@ -84,13 +84,13 @@ def test_a_session_that_has_just_begun_is_not_extended_yet(bench: Bench, session
     assert refusal.reason is Reason.NOT_YET
     assert refusal.message.params == {"end": from_ms(bench.lease(session).ends_ms)}
     bench.clock.step(minutes=1)
-    lifetime.extend(bench.workbench, ANNA)
+    extension.extend(bench.workbench, ANNA)
 
 
 def test_a_session_lasts_no_longer_than_its_flavour_allows(bench: Bench, session: str) -> None:
     for _ in range(6):
         bench.clock.step(hours=1)
-        lifetime.extend(bench.workbench, ANNA)
+        extension.extend(bench.workbench, ANNA)
     longest = bench.lease(session).longest_ms
     assert bench.lease(session).ends_ms == longest == to_ms(NOON) + 8 * HOUR_MS
     refusal = _refusal(bench)
@@ -100,7 +100,7 @@ def test_a_session_lasts_no_longer_than_its_flavour_allows(bench: Bench, session
 def test_a_rule_for_ones_group_is_what_the_extension_goes_by(bench: Bench, session: str) -> None:
     bench.with_policy(rules=(SessionRule("institution:thr", default_hours=4),))
     bench.clock.step(hours=1)
-    lifetime.extend(bench.workbench, ANNA)
+    extension.extend(bench.workbench, ANNA)
     assert bench.lease(session).ends_ms == to_ms(NOON) + 5 * HOUR_MS
 
 
@@ -111,7 +111,7 @@ def test_nothing_is_extended_while_others_wait_for_the_slice(bench: Bench, sessi
     bench.queue(ben)
     assert _refusal(bench).reason is Reason.OTHERS_WAIT
     waiting.leave(bench.workbench, ben)
-    lifetime.extend(bench.workbench, ANNA)
+    extension.extend(bench.workbench, ANNA)
     assert bench.lease(session).ends_ms == to_ms(NOON) + 3 * HOUR_MS
 
 
@@ -132,7 +132,7 @@ def test_who_waits_for_what_this_slice_cannot_serve_keeps_nobody_from_extending(
 def test_an_extension_ends_where_the_budget_does(bench: Bench, session: str) -> None:
     bench.clock.step(hours=1)
     bench.with_catalogue(budgets=budgets(budget("thr", 10**9, 3 * (2 * 3600 + 600))))
-    assert lifetime.extend(bench.workbench, ANNA).ends_ms == to_ms(NOON) + 130 * MINUTE_MS
+    assert extension.extend(bench.workbench, ANNA).ends_ms == to_ms(NOON) + 130 * MINUTE_MS
     bench.clock.step(hours=1)
     assert _refusal(bench).reason is Reason.BUDGET_USED_UP
     assert bench.lease(session).ends_ms == to_ms(NOON) + 130 * MINUTE_MS
@@ -143,7 +143,7 @@ def test_an_extension_ends_where_the_slice_is_reserved_for_others(
 ) -> None:
     _reserve(bench, NOON + timedelta(hours=2, minutes=30))
     bench.clock.step(hours=1)
-    moved = lifetime.extend(bench.workbench, ANNA)
+    moved = extension.extend(bench.workbench, ANNA)
     assert moved.ends_ms == to_ms(NOON) + 150 * MINUTE_MS
     bench.clock.step(hours=1)
     refusal = _refusal(bench)
@@ -167,7 +167,7 @@ def test_a_reservation_that_a_slice_elsewhere_on_the_gpu_would_make_illegal_boun
         assert lease.slice is not None
         assert not kept.mask & lease.slice.mask
         bench.clock.step(hours=1)
-        moved = lifetime.extend(bench.workbench, ANNA)
+        moved = extension.extend(bench.workbench, ANNA)
         assert moved.ends_ms == to_ms(NOON) + 150 * MINUTE_MS
 
 
@@ -176,7 +176,7 @@ def test_members_extend_into_their_own_reservation(bench: Bench) -> None:
     mia = bench.person("Mia", "thr", "course")
     bench.start(mia)
     bench.clock.step(hours=1)
-    assert lifetime.extend(bench.workbench, mia).ends_ms == to_ms(NOON) + 3 * HOUR_MS
+    assert extension.extend(bench.workbench, mia).ends_ms == to_ms(NOON) + 3 * HOUR_MS
 
 
 def test_without_a_running_session_nothing_is_extended(bench: Bench) -> None:
@@ -247,7 +247,7 @@ def test_a_stop_that_was_not_made_before_something_ran_again_is_taken_back(
 
 def test_extending_is_a_sign_of_life(bench: Bench, session: str) -> None:
     _pass(bench, 55)
-    lifetime.extend(bench.workbench, ANNA)
+    extension.extend(bench.workbench, ANNA)
     assert _pass(bench, 10) == []
     assert bench.lease(session).stopping is None
 
@@ -256,7 +256,7 @@ def test_a_session_that_computes_is_never_idle(bench: Bench, session: str) -> No
     bench.with_policy(rules=(SessionRule("institution:thr", default_hours=8),))
     assert _pass(bench, 100, busy=1) == []
     bench.engine.compute(session, 0.9)  # in a terminal: no kernel knows
-    lifetime.extend(bench.workbench, ANNA)
+    extension.extend(bench.workbench, ANNA)
     assert _pass(bench, 100) == []
     bench.engine.compute(session, 0.01)
     assert _pass(bench, 59) == []
@@ -294,7 +294,7 @@ def test_a_flavour_that_left_the_settings_keeps_its_sessions_as_they_are(
     bench.with_catalogue(flavours=bench.workbench.catalogue.flavours[1:])
     assert _pass(bench, 110) == []
     bench.clock.step(minutes=-50)
-    assert lifetime.extend(bench.workbench, ANNA).ends_ms == bench.lease(session).longest_ms
+    assert extension.extend(bench.workbench, ANNA).ends_ms == bench.lease(session).longest_ms
 
 
 def test_an_engine_that_does_not_answer_leaves_the_rule_for_the_next_reading(

@@ -17,7 +17,7 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import GpuDriverError, UnknownPersonError
-from labwerk_hub.services import lifetime, overview, reservations, sessions
+from labwerk_hub.services import extension, lifetime, overview, reservations, sessions
 from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
@@ -143,7 +143,7 @@ def test_why_nothing_is_extended_is_said_with_its_time(
 ) -> None:
     if minutes > 0:
         for _ in range(6):
-            lifetime.extend(running.workbench, ANNA)
+            extension.extend(running.workbench, ANNA)
             running.clock.step(hours=1)
     else:
         running.clock.step(minutes=minutes)

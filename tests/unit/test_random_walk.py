@@ -12,7 +12,7 @@ from labwerk_hub.adapters.sql.tables import tickets
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.leases import Lease, LeaseState
 from labwerk_hub.domain.waiting import Ticket, TicketState
-from labwerk_hub.services import lifetime, sessions, waiting
+from labwerk_hub.services import extension, sessions, waiting
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reconcile import reconcile
 from sqlalchemy import select
@@ -89,7 +89,7 @@ class Walk:
         if (person := self._somebody_at_work()) is None:
             return "nothing runs"
         try:
-            lifetime.extend(self.bench.workbench, person)
+            extension.extend(self.bench.workbench, person)
         except RefusedError as error:
             return f"not extended: {error.refusal.reason.value}"
         return "extended"

@@ -13,7 +13,7 @@ from labwerk_hub.api.auth import PersonName, SessionWriter
 from labwerk_hub.api.bodies import Body
 from labwerk_hub.api.problems import PROBLEMS
 from labwerk_hub.domain.metering import to_ms
-from labwerk_hub.services import lifetime, overview, payers
+from labwerk_hub.services import extension, lifetime, overview, payers
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Language
 
@@ -44,7 +44,7 @@ def router(prefix: str) -> APIRouter:
     ) -> overview.Overview:
         """Move the end of the session of the token's owner, while nobody waits for its slice."""
         workbench = request.app.state.workbench
-        await run_in_threadpool(lifetime.extend, workbench, person)
+        await run_in_threadpool(extension.extend, workbench, person)
         return await run_in_threadpool(overview.of_person, workbench, person, lang)
 
     @routes.post("/still-working", responses=PROBLEMS)

@@ -1,17 +1,14 @@
-"""How long a session lives: its end moved, its idleness watched, its stop asked for."""
+"""How long a session lives: its idleness watched, its end come, its stop asked for."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from labwerk_hub.domain import idleness
 from labwerk_hub.domain.admission import Reason, Refusal
-from labwerk_hub.domain.events import EventKind
-from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.idleness import Activity, Idle, Sample
 from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
-from labwerk_hub.domain.metering import from_ms, to_ms
+from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.placement import kept_until
 from labwerk_hub.domain.pool import Pool
@@ -19,8 +16,7 @@ from labwerk_hub.domain.terms import Term, groups_of, term
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket
 from labwerk_hub.errors import LabwerkError
-from labwerk_hub.services import audit, holds
-from labwerk_hub.services.budgets import open_now, paying, purse_of
+from labwerk_hub.services.budgets import paying, purse_of
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.ports import SliceUse
@@ -28,117 +24,11 @@ from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
 #: An end that would move by less than this is left where it is.
-_WORTH_MS = 5 * 60_000
+WORTH_MS = 5 * 60_000
 #: Reasons for which a session is stopped once its end has come.
 _AT_THE_END = (EndReason.TIME_UP, EndReason.BUDGET, EndReason.OVER_USE)
 #: Later than any claim.
 _FAR_MS = 1 << 62
-
-
-@dataclass(frozen=True)
-class Extension:
-    """To when the end would be moved now, or why not; ``behind`` people wait for the slice."""
-
-    until_ms: int | None
-    refusal: Refusal | None
-    behind: int
-
-
-def extend(workbench: Workbench, person_name: str) -> Lease:
-    """Move the end of the person's session: as long again from now, while nobody waits.
-
-    Raises RefusedError with the reason.
-    """
-    inventory = inventory_of(workbench, fresh=True)
-    open_now(workbench)
-    now_ms = to_ms(workbench.clock())
-    with workbench.database.writing() as tx:
-        person, lease = running(tx, person_name)
-        found = extension_of(workbench, tx, inventory, person, lease)
-        if found.until_ms is None:
-            assert found.refusal is not None  # it is one or the other
-            raise RefusedError(found.refusal)
-        budget = paying(workbench, tx, lease)
-        if lease.over_use:
-            purse = purse_of(workbench, tx, person, budget)
-            if purse.pays_seconds(lease.ticks_per_second, now_ms) * 1000 > found.until_ms - now_ms:
-                # There is a budget for it again, which pays from now on.
-                tx.leases.set_payer(lease.session, budget.id, budget.institution, over_use=False)
-                since_ms = max(now_ms, lease.metered_to_ms or 0)
-                holds.hold(workbench, tx, lease, budget, since_ms, found.until_ms)
-        else:
-            since_ms = _paid_to_ms(workbench, lease)
-            holds.hold(workbench, tx, lease, budget, since_ms, found.until_ms)
-        tx.leases.set_ends(lease.session, found.until_ms)
-        tx.leases.set_stopping(lease.session, None)
-        audit.record(
-            workbench,
-            tx,
-            EventKind.EXTENSION,
-            actor=person.pseudonym,
-            subject=person.pseudonym,
-            about=lease.session,
-            until_ms=found.until_ms,
-        )
-        # Who prolongs is there.
-        tx.activities.put(idleness.still_working(activity_of(tx, lease), to_ms(workbench.clock())))
-        moved = tx.leases.get(lease.session)
-    assert moved is not None  # it was there in this transaction
-    return moved
-
-
-def extension_of(
-    workbench: Workbench, tx: Transaction, inventory: Inventory, person: Person, lease: Lease
-) -> Extension:
-    """What :func:`extend` would do now."""
-    pool = pool_of(workbench, tx, inventory, person)
-    others = behind(pool, lease)
-    wanted = pool.now_ms + term_of(workbench, person, lease).usual_seconds * 1000
-    until = min(wanted, lease.longest_ms, claimed_ms(pool, lease))
-    if lease.ticks_per_second and not lease.over_use:
-        since_ms = _paid_to_ms(workbench, lease)
-        paid_seconds = _paid_seconds(workbench, tx, person, lease, since_ms)
-        until = min(until, since_ms + paid_seconds * 1000)
-    refusal = None
-    if others:
-        refusal = Refusal(
-            Reason.OTHERS_WAIT,
-            Message("The session cannot be extended while others wait for its slice."),
-        )
-    elif lease.ends_ms >= lease.longest_ms - _WORTH_MS:
-        refusal = Refusal(
-            Reason.LONGEST,
-            Message(
-                "The session already lasts as long as it may, until %(end)s.",
-                {"end": from_ms(lease.ends_ms)},
-            ),
-        )
-    elif until < lease.ends_ms + _WORTH_MS and wanted >= lease.ends_ms + _WORTH_MS:
-        claimed = claimed_ms(pool, lease) < lease.ends_ms + _WORTH_MS
-        refusal = _reserved(pool, lease) if claimed else _unpaid()
-    elif until < lease.ends_ms + _WORTH_MS:
-        refusal = Refusal(
-            Reason.NOT_YET,
-            Message(
-                "The session lasts until %(end)s already; extend it when it has run for a while.",
-                {"end": from_ms(lease.ends_ms)},
-            ),
-        )
-    return Extension(None if refusal else until, refusal, others)
-
-
-def _paid_to_ms(workbench: Workbench, lease: Lease) -> int:
-    """Up to when what a session costs is held; what ran beyond its end is charged already."""
-    return max(lease.ends_ms, min(lease.metered_to_ms or 0, to_ms(workbench.clock())))
-
-
-def _paid_seconds(
-    workbench: Workbench, tx: Transaction, person: Person, lease: Lease, since_ms: int
-) -> int:
-    """For how long its budget pays for a session beyond what is held, from ``since_ms`` on."""
-    budget = paying(workbench, tx, lease)
-    purse = purse_of(workbench, tx, person, budget)
-    return purse.pays_seconds(lease.ticks_per_second, since_ms)
 
 
 def report(workbench: Workbench, person_name: str, kernels_busy: int, seen_ms: int | None) -> None:
@@ -193,9 +83,18 @@ def grace_ends_ms(
     """Until when a session whose budget is used up goes on; None if that is not what ends it."""
     if not lease.ticks_per_second or lease.over_use or lease.ends_ms >= lease.longest_ms:
         return None
-    if _paid_seconds(workbench, tx, person, lease, lease.ends_ms) * 1000 >= _WORTH_MS:
+    if paid_seconds(workbench, tx, person, lease, lease.ends_ms) * 1000 >= WORTH_MS:
         return None
     return lease.ends_ms + workbench.policy.budget_grace_seconds * 1000
+
+
+def paid_seconds(
+    workbench: Workbench, tx: Transaction, person: Person, lease: Lease, since_ms: int
+) -> int:
+    """For how long its budget pays for a session beyond what is held, from ``since_ms`` on."""
+    budget = paying(workbench, tx, lease)
+    purse = purse_of(workbench, tx, person, budget)
+    return purse.pays_seconds(lease.ticks_per_second, since_ms)
 
 
 def _over(
@@ -332,17 +231,3 @@ def claimed_ms(pool: Pool, lease: Lease) -> int:
     claims = [claim for claim in pool.claims(lease.flavour) if claim.slice.gpu == gpu.name]
     found = kept_until(gpu, lease.slice, claims, pool.now_ms)
     return _FAR_MS if found is None else found
-
-
-def _reserved(pool: Pool, lease: Lease) -> Refusal:
-    begins = from_ms(claimed_ms(pool, lease))
-    return Refusal(
-        Reason.RESERVED,
-        Message("The slice is reserved for others from %(begins)s on.", {"begins": begins}),
-    )
-
-
-def _unpaid() -> Refusal:
-    return Refusal(
-        Reason.BUDGET_USED_UP, Message("Your budget does not pay for more of this session.")
-    )

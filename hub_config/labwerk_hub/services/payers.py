@@ -12,7 +12,7 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import audit, holds, metering
-from labwerk_hub.services.budgets import open_now, paying, purse_of
+from labwerk_hub.services.budgets import open_now, purse_of
 from labwerk_hub.services.lifetime import (
     behind,
     claimed_ms,
@@ -65,21 +65,37 @@ def switch(workbench: Workbench, person_name: str, payer: str) -> Lease:
 
 def pay_again(workbench: Workbench, lease: Lease) -> None:
     """Let its budget pay again for a session that runs without, once it has enough for it."""
-    if not lease.over_use or not lease.ticks_per_second or lease.metered_to_ms is None:
+    if not lease.over_use:
         return
     with workbench.database.reading() as tx:
-        if not _has_enough(workbench, tx, lease):
+        person = tx.people.by_name(lease.person)
+        if person is None or _has_enough(workbench, tx, person, lease, lease.ends_ms) is None:
             return  # so that nobody is kept from writing
     with workbench.database.writing() as tx:
-        current = tx.leases.get(lease.session)
-        person = tx.people.by_name(lease.person)
+        current, person = tx.leases.get(lease.session), tx.people.by_name(lease.person)
         if current is None or current.state is not LeaseState.LIVE or person is None:
             return
-        if current.over_use and _has_enough(workbench, tx, current):
-            budget = paying(workbench, tx, current)
-            since_ms = current.metered_to_ms or to_ms(workbench.clock())
-            rebook(workbench, tx, person, current, budget, since_ms, current.ends_ms)
-            audit.payer_changed(workbench, tx, current, budget.id, by=LABWERK)
+        paid_again(workbench, tx, person, current, current.ends_ms, by=LABWERK)
+
+
+def paid_again(
+    workbench: Workbench,
+    tx: Transaction,
+    person: Person,
+    lease: Lease,
+    until_ms: int,
+    *,
+    by: str,
+) -> None:
+    """Let its budget pay until a moment for a session that runs without, if it has enough.
+
+    It pays for all that is not charged yet, and still may: else nothing changes. ``by`` (a
+    pseudonym) is whose doing it is.
+    """
+    budget = _has_enough(workbench, tx, person, lease, until_ms)
+    if budget is not None:
+        rebook(workbench, tx, person, lease, budget, _charged_ms(workbench, lease), until_ms)
+        audit.payer_changed(workbench, tx, lease, budget.id, by=by)
 
 
 def go_on_without(workbench: Workbench, lease: Lease) -> None:
@@ -110,19 +126,28 @@ def go_on_without(workbench: Workbench, lease: Lease) -> None:
             tx.leases.set_ends(current.session, until_ms)
 
 
-def _has_enough(workbench: Workbench, tx: Transaction, lease: Lease) -> bool:
-    """Whether its budget pays for a session without budget until its end, and may still."""
-    now_ms, person = to_ms(workbench.clock()), tx.people.by_name(lease.person)
-    since_ms = lease.metered_to_ms or now_ms
-    if person is None or lease.ends_ms <= now_ms:
-        return False
+def _has_enough(
+    workbench: Workbench, tx: Transaction, person: Person, lease: Lease, until_ms: int
+) -> Budget | None:
+    """The budget of a session that runs without, if it pays until a moment and still may.
+
+    None as well for one that costs nothing, or is paid for.
+    """
+    if not lease.over_use or not lease.ticks_per_second or until_ms <= to_ms(workbench.clock()):
+        return None
     try:
         budget = payer_of(workbench, entitled(workbench, tx, lease.person), lease.payer, "")
     except RefusedError:
-        return False
+        return None  # it has left the settings, or is not theirs any more
+    since_ms = _charged_ms(workbench, lease)
     purse = purse_of(workbench, tx, person, budget)
     paid_ms = purse.pays_seconds(lease.ticks_per_second, since_ms) * 1000
-    return paid_ms >= lease.ends_ms - since_ms
+    return budget if paid_ms >= until_ms - since_ms else None
+
+
+def _charged_ms(workbench: Workbench, lease: Lease) -> int:
+    """Up to when what a session costs is charged; now, if nothing was yet."""
+    return lease.metered_to_ms if lease.metered_to_ms is not None else to_ms(workbench.clock())
 
 
 def rebook(

@@ -11,6 +11,7 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.services import lifetime
+from labwerk_hub.services.extension import extension_of
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.views import Moment, Named, View
@@ -113,7 +114,7 @@ def session_view(
     images = {image.name: image for image in workbench.catalogue.images}
     flavour, image = flavours.get(lease.flavour), images.get(lease.image)
     assert lease.started_ms is not None  # a live lease has begun
-    extension = lifetime.extension_of(workbench, tx, inventory, person, lease)
+    extension = extension_of(workbench, tx, inventory, person, lease)
     refusal = extension.refusal
     return SessionView(
         id=lease.session,
