@@ -17,7 +17,7 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.periods import OUTSIDE, Term, Terms
 from labwerk_hub.domain.texts import GpuHours, Localized
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services import extension, overview, payers, sessions
+from labwerk_hub.services import overview, payers, sessions
 from labwerk_hub.services.budget_views import BudgetWarning
 from labwerk_hub.services.budgets import allot, budget_of, open_now
 from labwerk_hub.services.offers import RefusedError
@@ -454,21 +454,6 @@ def test_a_session_whose_budget_is_used_up_goes_on_for_a_grace_which_is_charged_
     _balanced(bench)
 
 
-def test_more_budget_in_the_grace_lets_the_session_be_extended(bench: Bench) -> None:
-    _scarce(bench, 3600)
-    anna = bench.person("Anna")
-    session = _start(bench, anna)
-    bench.clock.step(minutes=62)
-    _read(bench, anna)
-    with bench.workbench.database.writing() as tx:
-        thr = budget_of(bench.workbench, THR)
-        allot(bench.workbench, tx, "root", thr, None, 5 * HOUR)
-    lease = extension.extend(bench.workbench, anna)
-    assert lease.ends_ms == bench.clock.ms + 7200_000
-    assert bench.figures().held == SMALL * 7200
-    assert bench.lease(session).stopping is None
-
-
 def test_without_budget_a_session_runs_on_what_is_free_and_gives_way_to_who_waits(
     bench: Bench,
 ) -> None:
@@ -493,27 +478,6 @@ def test_without_budget_a_session_runs_on_what_is_free_and_gives_way_to_who_wait
     _read(bench, anna, *others)
     assert bench.lease(session).stopping is EndReason.OVER_USE
     assert waiting.state is TicketState.WAITING
-
-
-def test_a_session_without_budget_is_paid_again_when_it_is_extended_and_there_is_some(
-    bench: Bench,
-) -> None:
-    bench.with_catalogue(budgets=budgets(budget("thr", 0, None, over_use=True)))
-    anna = bench.person("Anna")
-    session = _start(bench, anna)
-    bench.clock.step(minutes=30)
-    _read(bench, anna)
-    with bench.workbench.database.writing() as tx:
-        thr = budget_of(bench.workbench, THR)
-        allot(bench.workbench, tx, "root", thr, None, 5 * HOUR)
-    extension.extend(bench.workbench, anna)
-    assert not bench.lease(session).over_use
-    bench.clock.step(minutes=30)
-    _read(bench, anna)
-    figures = bench.figures()
-    assert (figures.used, figures.over) == (SMALL * 3600, SMALL * 1800)
-    assert figures.held == SMALL * 5400
-    _balanced(bench)
 
 
 def test_who_has_no_budget_waits_behind_everybody_who_has(bench: Bench) -> None:

@@ -1,32 +1,19 @@
-"""How long a session lives: extended while nobody waits, stopped when its time is up or idle."""
+"""How long a session lives: stopped when its time is up or nothing runs in it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from pathlib import Path
-
 import pytest
-from labwerk_hub.domain.admission import Reason, Refusal, Request
+from labwerk_hub.domain.admission import Reason
 from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.leases import EndReason, Lease
-from labwerk_hub.domain.metering import from_ms, to_ms
+from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.errors import EngineUnreachableError
-from labwerk_hub.services import extension, lifetime, reservations, sessions, waiting
+from labwerk_hub.services import extension, lifetime
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
-from support.workbench import (
-    HOUR_MS,
-    MINUTE_MS,
-    NOON,
-    Bench,
-    bench_in,
-    budget,
-    budgets,
-    dynamic_gpu,
-    flavour,
-)
+from support.workbench import MINUTE_MS, NOON, Bench
 
 ANNA = "thr--anna"
 
@@ -35,25 +22,6 @@ ANNA = "thr--anna"
 def session(bench: Bench) -> str:
     """Anna's, which runs since noon."""
     return bench.start(bench.person("Anna")).session
-
-
-def _refusal(bench: Bench, person: str = ANNA) -> Refusal:
-    with pytest.raises(RefusedError) as refused:
-        extension.extend(bench.workbench, person)
-    return refused.value.refusal
-
-
-def _reserve(bench: Bench, start: datetime, count: int = 2, group: str = "course") -> None:
-    wanted = reservations.Wanted(
-        title="Lesson",
-        flavour="small",
-        group=group,
-        count=count,
-        start=start,
-        end=start + timedelta(hours=2),
-        release_after=timedelta(minutes=30),
-    )
-    reservations.make(bench.workbench, wanted, "olga")
 
 
 def _activity(bench: Bench, session: str) -> Activity | None:
@@ -71,121 +39,11 @@ def _pass(bench: Bench, minutes: int, *, busy: int = 0) -> list[Lease]:
     return list(due)
 
 
-def test_a_session_is_extended_by_its_first_hours_from_now_on(bench: Bench, session: str) -> None:
-    bench.clock.step(hours=1)
-    moved = extension.extend(bench.workbench, ANNA)
-    assert moved == bench.lease(session)
-    assert moved.ends_ms == to_ms(NOON) + 3 * HOUR_MS
-
-
-def test_a_session_that_has_just_begun_is_not_extended_yet(bench: Bench, session: str) -> None:
-    bench.clock.step(minutes=4)
-    refusal = _refusal(bench)
-    assert refusal.reason is Reason.NOT_YET
-    assert refusal.message.params == {"end": from_ms(bench.lease(session).ends_ms)}
-    bench.clock.step(minutes=1)
-    extension.extend(bench.workbench, ANNA)
-
-
-def test_a_session_lasts_no_longer_than_its_flavour_allows(bench: Bench, session: str) -> None:
-    for _ in range(6):
-        bench.clock.step(hours=1)
-        extension.extend(bench.workbench, ANNA)
-    longest = bench.lease(session).longest_ms
-    assert bench.lease(session).ends_ms == longest == to_ms(NOON) + 8 * HOUR_MS
-    refusal = _refusal(bench)
-    assert (refusal.reason, refusal.message.params) == (Reason.LONGEST, {"end": from_ms(longest)})
-
-
-def test_a_rule_for_ones_group_is_what_the_extension_goes_by(bench: Bench, session: str) -> None:
-    bench.with_policy(rules=(SessionRule("institution:thr", default_hours=4),))
-    bench.clock.step(hours=1)
-    extension.extend(bench.workbench, ANNA)
-    assert bench.lease(session).ends_ms == to_ms(NOON) + 5 * HOUR_MS
-
-
-def test_nothing_is_extended_while_others_wait_for_the_slice(bench: Bench, session: str) -> None:
-    bench.start(bench.person("Otto"))
-    bench.clock.step(hours=1)
-    ben = bench.person("Ben")
-    bench.queue(ben)
-    assert _refusal(bench).reason is Reason.OTHERS_WAIT
-    waiting.leave(bench.workbench, ben)
-    extension.extend(bench.workbench, ANNA)
-    assert bench.lease(session).ends_ms == to_ms(NOON) + 3 * HOUR_MS
-
-
-def test_who_waits_for_what_this_slice_cannot_serve_keeps_nobody_from_extending(
-    tmp_path: Path,
-) -> None:
-    with bench_in(tmp_path, [dynamic_gpu("a"), dynamic_gpu("b")]) as bench:
-        for person in ("Olga", "Otto", "Ole"):
-            bench.start(bench.person(person), "large")
-        bench.start(bench.person("Anna"), "cpu")
-        bench.start(bench.person("Emil"), "large")
-        bench.queue(bench.person("Ben"), "large")
-        bench.clock.step(hours=1)
-        assert _refusal(bench, "thr--olga").reason is Reason.OTHERS_WAIT
-        assert _refusal(bench, ANNA).reason is Reason.LONGEST, "without a GPU, nobody is in the way"
-
-
-def test_an_extension_ends_where_the_budget_does(bench: Bench, session: str) -> None:
-    bench.clock.step(hours=1)
-    bench.with_catalogue(budgets=budgets(budget("thr", 10**9, 3 * (2 * 3600 + 600))))
-    assert extension.extend(bench.workbench, ANNA).ends_ms == to_ms(NOON) + 130 * MINUTE_MS
-    bench.clock.step(hours=1)
-    assert _refusal(bench).reason is Reason.BUDGET_USED_UP
-    assert bench.lease(session).ends_ms == to_ms(NOON) + 130 * MINUTE_MS
-
-
-def test_an_extension_ends_where_the_slice_is_reserved_for_others(
-    bench: Bench, session: str
-) -> None:
-    _reserve(bench, NOON + timedelta(hours=2, minutes=30))
-    bench.clock.step(hours=1)
-    moved = extension.extend(bench.workbench, ANNA)
-    assert moved.ends_ms == to_ms(NOON) + 150 * MINUTE_MS
-    bench.clock.step(hours=1)
-    refusal = _refusal(bench)
-    assert refusal.reason is Reason.RESERVED
-    assert refusal.message.params == {"begins": from_ms(bench.lease(session).ends_ms)}
-
-
-def test_a_reservation_that_a_slice_elsewhere_on_the_gpu_would_make_illegal_bounds_it_too(
-    tmp_path: Path,
-) -> None:
-    """One instance of a GPU at most has the media engines, wherever on it that stands."""
-    with bench_in(tmp_path, [dynamic_gpu()]) as bench:
-        bench.with_catalogue(flavours=(flavour("small", "1g.10gb+me"), flavour("plain", "1g.10gb")))
-        for number in range(3):
-            bench.start(bench.person(f"Guest {number}"), "plain")
-        lease = bench.start(bench.person("Anna"))
-        for number in range(3):
-            bench.stop(f"thr--guest-{number}")
-        _reserve(bench, NOON + timedelta(hours=2, minutes=30), count=1)
-        (kept,) = reservations.current(bench.workbench)[0].slices
-        assert lease.slice is not None
-        assert not kept.mask & lease.slice.mask
-        bench.clock.step(hours=1)
-        moved = extension.extend(bench.workbench, ANNA)
-        assert moved.ends_ms == to_ms(NOON) + 150 * MINUTE_MS
-
-
-def test_members_extend_into_their_own_reservation(bench: Bench) -> None:
-    _reserve(bench, NOON + timedelta(hours=2))
-    mia = bench.person("Mia", "thr", "course")
-    bench.start(mia)
-    bench.clock.step(hours=1)
-    assert extension.extend(bench.workbench, mia).ends_ms == to_ms(NOON) + 3 * HOUR_MS
-
-
-def test_without_a_running_session_nothing_is_extended(bench: Bench) -> None:
+def test_nobody_is_still_working_without_a_running_session(bench: Bench) -> None:
     anna = bench.person("Anna")
-    assert _refusal(bench).reason is Reason.NOT_RUNNING
-    sessions.admit(bench.workbench, anna, Request("small", "base"))
-    assert _refusal(bench).reason is Reason.NOT_RUNNING, "it has not begun"
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError) as refused:
         lifetime.still_working(bench.workbench, anna)
+    assert refused.value.refusal.reason is Reason.NOT_RUNNING
 
 
 def test_a_session_is_stopped_when_its_time_is_up(bench: Bench, session: str) -> None:
