@@ -15,7 +15,6 @@ import pytest
 from labwerk_hub.adapters.storage import HelperStorage
 from labwerk_hub.bootstrap import catalogue
 from labwerk_hub.domain.catalogue import Dataset
-from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.quotas import Folder, FolderKind, How
 from labwerk_hub.errors import StorageError
 from labwerk_hub.machine import mounts
@@ -24,23 +23,12 @@ from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
 from labwerk_hub.services.ports import Storage
 from labwerk_hub.settings import Settings, load_settings
+from support.accounts import person
 from support.settings import SHIPPED
 from support.simulated import FolderStorage
 
 SESSION = "lw-0123456789ab"
-ANNA = Person(
-    issuer="https://login.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset(),
-    roles=frozenset(),
-    name="thr--anna-mueller",
-    uid=200_000,
-    pseudonym="p-0123456789abcdef",
-)
+ANNA = person()
 HOME = Folder(FolderKind.HOME, ANNA.name)
 ROTOR = Folder(FolderKind.PROJECT, "rotor")
 

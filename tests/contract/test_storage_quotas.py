@@ -27,22 +27,11 @@ from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.volume import leave_volume, volume_problems
 from labwerk_hub.settings import Settings, StorageSettings, load_settings
+from support.accounts import person
 from support.settings import SHIPPED
 
 MIB = 2**20
-ANNA = Person(
-    issuer="https://login.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset(),
-    roles=frozenset(),
-    name="thr--anna-mueller",
-    uid=200_000,
-    pseudonym="p-0123456789abcdef",
-)
+ANNA = person()
 BEN = replace(ANNA, name="thr--ben", uid=200_001)
 HOME = Folder(FolderKind.HOME, ANNA.name)
 FIRST, SECOND = "2026-11-28T120000Z", "2026-11-28T130000Z"

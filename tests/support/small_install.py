@@ -14,13 +14,13 @@ from labwerk_hub.adapters.sql import migrate
 from labwerk_hub.cli import labwerk
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import Lease, LeaseState
-from labwerk_hub.domain.people import Identity
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.record import Origin
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.settings import Settings, load_settings
 
+from support.accounts import identity
 from support.environment import REPOSITORY
 
 HOUR_MS = 3_600_000
@@ -108,16 +108,6 @@ try = "Try it."
 [demo.people.claims]
 name = "Anna Müller"
 """
-_ANNA = Identity(
-    issuer="https://sso.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset({"course"}),
-    roles=frozenset(),
-)
 
 
 @dataclass(frozen=True)
@@ -160,7 +150,7 @@ class SmallInstall:
         now = self.now_ms
         with self.workbench.database.writing() as tx:
             number = len(tx.leases.unended()) + 1
-            who = Identity(**{**vars(_ANNA), "subject": str(number)})
+            who = identity("course", subject=str(number))
             person = tx.people.add(who, f"thr--anna-{number}")
             lease = Lease(
                 session=f"lw-{number:012x}",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from support.workbench import Bench, bench_in
 
 if TYPE_CHECKING:
@@ -52,3 +53,18 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield server.address(name)
     finally:
         server.drop(name)
+
+
+@pytest.fixture
+def migrated(empty: str) -> str:
+    """The same with tables, in which is nothing yet."""
+    migrate(empty)
+    return empty
+
+
+@pytest.fixture
+def database(migrated: str) -> Iterator[SqlDatabase]:
+    """The same as Labwerk opens it."""
+    opened = SqlDatabase(migrated, first_uid=200_000)
+    yield opened
+    opened.close()

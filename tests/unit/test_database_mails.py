@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from labwerk_hub.adapters.sql import SqlDatabase, migrate
+from labwerk_hub.adapters.sql import SqlDatabase
 from labwerk_hub.domain.mails import Mail
-from labwerk_hub.domain.people import Identity, Role
+from labwerk_hub.domain.people import Role
 from labwerk_hub.domain.requests import BudgetRequest, RequestState
 from labwerk_hub.errors import DatabaseError
+from support.accounts import identity
 
-ANNA = Identity(
-    issuer="https://sso.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
+ANNA = identity(
+    "project-rotor",
+    'odd "group" 100%_ü',
     email="anna@thr.example",
-    locale="de",
-    groups=frozenset({"project-rotor", 'odd "group" 100%_ü'}),
     roles=frozenset({Role.INSTITUTION_ADMIN}),
 )
 MIRA = replace(ANNA, subject="2", institution="iwe", groups=frozenset({"rotor"}), roles=frozenset())
@@ -49,14 +45,11 @@ REQUEST = BudgetRequest(
 
 
 @pytest.fixture
-def database(empty: str) -> Iterator[SqlDatabase]:
-    migrate(empty)
-    opened = SqlDatabase(empty, first_uid=200_000)
-    with opened.writing() as tx:
+def database(database: SqlDatabase) -> SqlDatabase:
+    with database.writing() as tx:
         tx.people.add(ANNA, "thr--anna")
         tx.people.add(MIRA, "iwe--mira")
-    yield opened
-    opened.close()
+    return database
 
 
 def test_people_are_found_by_institution_group_and_role_to_the_letter(

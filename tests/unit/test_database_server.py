@@ -8,24 +8,15 @@ from pathlib import Path
 import pytest
 from labwerk_hub import bootstrap
 from labwerk_hub.adapters.sql import SqlDatabase, is_current, migrate
-from labwerk_hub.domain.people import Identity
 from labwerk_hub.errors import DatabaseError, SettingsError
 from labwerk_hub.machine.checks import machine_problems
 from labwerk_hub.machine.places import Places
 from labwerk_hub.settings import Settings, load_settings
+from support.accounts import identity
 from support.postgres import Postgres
 from support.settings import settings_text
 
-IDENTITY = Identity(
-    issuer="https://sso.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset(),
-    roles=frozenset(),
-)
+IDENTITY = identity()
 
 
 @pytest.fixture

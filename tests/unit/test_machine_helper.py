@@ -13,29 +13,17 @@ import pytest
 from labwerk_hub.adapters.storage import HelperStorage
 from labwerk_hub.bootstrap import catalogue
 from labwerk_hub.domain.catalogue import Dataset
-from labwerk_hub.domain.people import Person
 from labwerk_hub.errors import StorageError
 from labwerk_hub.machine import mounts
 from labwerk_hub.machine.accounts import ensure_folders
 from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
 from labwerk_hub.settings import Settings, load_settings
+from support.accounts import person
 
 SHIPPED = Path(__file__).parents[2] / "hub_config" / "labwerk.toml"
 SESSION = "lw-0123456789ab"
-ANNA = Person(
-    issuer="https://login.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset(),
-    roles=frozenset(),
-    name="thr--anna-mueller",
-    uid=200000,
-    pseudonym="p-0123456789abcdef",
-)
+ANNA = person()
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and owners need root")
 

@@ -10,31 +10,20 @@ from labwerk_hub.domain.admission import Reason, Refusal, Request, Rules, offers
 from labwerk_hub.domain.budgets import Balance, Purse
 from labwerk_hub.domain.catalogue import Catalogue, Flavour, Image
 from labwerk_hub.domain.gpu import Gpu, Inventory, Slice
-from labwerk_hub.domain.people import Person, Role
+from labwerk_hub.domain.people import Role
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.texts import Localized, Message
 from labwerk_hub.domain.waiting import Occupied
 from labwerk_hub.hub.start import Choices, choices, options_from_form
 from labwerk_hub.services.sessions import StartPage
+from support.accounts import person
 from support.workbench import budget
 
 H100 = "H100-80GB"
 GPU = declared_gpu("a", H100, ["1g.10gb@0", "2g.20gb@2", "3g.40gb@4"], simulated=True)
 SMALL_SLICE, MEDIUM_SLICE, LARGE_SLICE = GPU.slices
 NOW, SOON = 1_795_000_000_000, 1_795_003_600_000
-ANNA = Person(
-    issuer="https://sso.example",
-    subject="1",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset(),
-    roles=frozenset({Role.MEMBER}),
-    name="thr--anna-mueller",
-    uid=200_000,
-    pseudonym="p-0000000000000001",
-)
+ANNA = person(roles=frozenset({Role.MEMBER}))
 
 
 def _flavour(name: str, **slices: str) -> Flavour:

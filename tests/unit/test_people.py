@@ -7,18 +7,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labwerk_hub.domain.people import Identity, Person, free_name, slug
+from labwerk_hub.domain.people import Person, free_name, slug
+from support.accounts import identity
 
-ANNA = Identity(
-    issuer="https://login.example",
-    subject="248289761001",
-    institution="thr",
-    display_name="Anna Müller",
-    email=None,
-    locale="de",
-    groups=frozenset({"project-rotor"}),
-    roles=frozenset(),
-)
+ANNA = identity("project-rotor")
 
 
 @pytest.mark.parametrize(
