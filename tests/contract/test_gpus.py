@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import combinations
@@ -15,22 +14,12 @@ from labwerk_hub.adapters.driver import HelperGpus, PoolOfBoth
 from labwerk_hub.adapters.nvml import NvmlGpus
 from labwerk_hub.adapters.nvml_board import Sharing
 from labwerk_hub.bootstrap import declared_gpus
-from labwerk_hub.domain.gpu import (
-    TICKS_PER_GPU_SECOND,
-    WHOLE,
-    Gpu,
-    Slice,
-    illegal,
-    shared_model,
-)
+from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND, WHOLE, Gpu, Slice, illegal, shared_model
 from labwerk_hub.errors import GpuFaultError
-from labwerk_hub.machine import mounts
-from labwerk_hub.machine.accounts import ensure_folders
-from labwerk_hub.machine.helper import open_server
-from labwerk_hub.machine.places import Places
 from labwerk_hub.services.ports import Gpus, SliceUse
 from labwerk_hub.settings import PoolSettings, Settings, load_settings
 from support.nvml import Board, Driver, in_process
+from support.root_helper import folders_of, root_helper, settings_in
 from support.settings import SHIPPED
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a driver wants root")
@@ -107,24 +96,14 @@ def through_the_helper(folder: Path) -> Iterator[Gpus]:
 
 
 def with_pool(folder: Path, driver: Driver) -> Settings:
-    settings = load_settings(SHIPPED)
-    machine = settings.machine.model_copy(update={"state": folder / "state", "user": "nobody"})
     pool = PoolSettings(source="nvml", nvml_library=str(driver.library), mig="dynamic")
-    return settings.model_copy(update={"machine": machine, "pool": pool})
+    return settings_in(folder, pool=pool)
 
 
 @contextmanager
 def helper(settings: Settings) -> Iterator[None]:
-    places = Places(settings.machine.state)
-    places.state.mkdir()
-    ensure_folders(settings.machine.user, places)
-    try:
-        with open_server(settings) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield
-            server.shutdown()
-    finally:
-        mounts.unmount_all(places.data)
+    with folders_of(settings), root_helper(settings):
+        yield
 
 
 SOURCES: list[Source] = [

@@ -6,7 +6,6 @@ The real one's owners, modes and mounts are tested with the root helper (unit te
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +16,10 @@ from labwerk_hub.bootstrap import catalogue
 from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.domain.quotas import Folder, FolderKind, How
 from labwerk_hub.errors import StorageError
-from labwerk_hub.machine import mounts
-from labwerk_hub.machine.accounts import ensure_folders
-from labwerk_hub.machine.helper import open_server
-from labwerk_hub.machine.places import Places
 from labwerk_hub.services.ports import Storage
-from labwerk_hub.settings import Settings, load_settings
+from labwerk_hub.settings import Settings
 from support.accounts import person
-from support.settings import SHIPPED
+from support.root_helper import folders_of, root_helper, settings_in
 from support.simulated import FolderStorage
 
 SESSION = "lw-0123456789ab"
@@ -35,10 +30,7 @@ ROTOR = Folder(FolderKind.PROJECT, "rotor")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """The shipped settings with a state folder of the test's own, and `nobody` as user."""
-    shipped = load_settings(SHIPPED)
-    machine = shipped.machine.model_copy(update={"state": tmp_path / "state", "user": "nobody"})
-    return shipped.model_copy(update={"machine": machine})
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
@@ -58,14 +50,8 @@ def storage(
         return
     if os.geteuid() != 0:
         pytest.skip("mounts and owners need root")
-    places = Places(settings.machine.state)
-    places.state.mkdir()
-    ensure_folders("nobody", places)
-    with open_server(settings) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with folders_of(settings) as places, root_helper(settings):
         yield HelperStorage(places.state)
-        server.shutdown()
-    mounts.unmount_all(places.data)
 
 
 def test_a_home_is_made_once_and_what_is_in_it_stays(storage: Storage) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,12 +22,11 @@ from labwerk_hub.machine import mounts
 from labwerk_hub.machine.accounts import ensure_folders
 from labwerk_hub.machine.convert import convert
 from labwerk_hub.machine.down import remove_state
-from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.volume import leave_volume, volume_problems
-from labwerk_hub.settings import Settings, StorageSettings, load_settings
+from labwerk_hub.settings import Settings, StorageSettings
 from support.accounts import person
-from support.settings import SHIPPED
+from support.root_helper import root_helper, settings_in
 
 MIB = 2**20
 ANNA = person()
@@ -49,12 +47,11 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="file systems need roo
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
     """The shipped settings with homes of 16 MiB on a file of the test's own."""
-    shipped = load_settings(SHIPPED)
-    machine = shipped.machine.model_copy(update={"state": tmp_path / "state", "user": "nobody"})
-    places = Places(machine.state)
+    found = settings_in(tmp_path, storage=STORAGE)
+    places = Places(found.machine.state)
     places.state.mkdir()
-    ensure_folders("nobody", places)
-    yield shipped.model_copy(update={"machine": machine, "storage": STORAGE})
+    ensure_folders(found.machine.user, places)
+    yield found
     if places.state.exists():
         mounts.unmount_all(places.data)
         leave_volume(places)
@@ -64,10 +61,8 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 @contextmanager
 def helper(settings: Settings) -> Iterator[HelperStorage]:
     """The root helper, for as long as it runs."""
-    with open_server(settings) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with root_helper(settings):
         yield HelperStorage(settings.machine.state)
-        server.shutdown()
 
 
 @pytest.fixture

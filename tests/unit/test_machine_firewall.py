@@ -1,11 +1,10 @@
 """The firewall's text: what may pass is named, the rest is dropped, for one bridge alone."""
 
-from pathlib import Path
-
 from labwerk_hub.machine.firewall import METADATA, rules
 from labwerk_hub.settings import NetworkSettings, load_settings
+from support.settings import SHIPPED
 
-NETWORK = load_settings(Path(__file__).parents[2] / "hub_config" / "labwerk.toml").network
+NETWORK = load_settings(SHIPPED).network
 
 
 def _chain(network: NetworkSettings, kind: str) -> list[str]:

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,11 @@ from labwerk_hub.bootstrap import catalogue
 from labwerk_hub.domain.catalogue import Dataset
 from labwerk_hub.errors import StorageError
 from labwerk_hub.machine import mounts
-from labwerk_hub.machine.accounts import ensure_folders
-from labwerk_hub.machine.helper import open_server
 from labwerk_hub.machine.places import Places
-from labwerk_hub.settings import Settings, load_settings
+from labwerk_hub.settings import Settings
 from support.accounts import person
+from support.root_helper import folders_of, root_helper, settings_in
 
-SHIPPED = Path(__file__).parents[2] / "hub_config" / "labwerk.toml"
 SESSION = "lw-0123456789ab"
 ANNA = person()
 
@@ -30,29 +27,21 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and owners nee
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """The shipped settings with a state folder of the test's own, and `nobody` as user."""
-    shipped = load_settings(SHIPPED)
-    machine = shipped.machine.model_copy(update={"state": tmp_path / "state", "user": "nobody"})
-    return shipped.model_copy(update={"machine": machine})
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
 def places(settings: Settings) -> Iterator[Places]:
-    found = Places(settings.machine.state)
-    found.state.mkdir()
-    ensure_folders("nobody", found)
-    (found.notebooks / "de").mkdir()
-    (found.notebooks / "de" / "Willkommen.ipynb").write_text("{}")
-    yield found
-    mounts.unmount_all(found.data)
+    with folders_of(settings) as found:
+        (found.notebooks / "de").mkdir()
+        (found.notebooks / "de" / "Willkommen.ipynb").write_text("{}")
+        yield found
 
 
 @pytest.fixture
 def storage(settings: Settings, places: Places) -> Iterator[HelperStorage]:
-    with open_server(settings) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with root_helper(settings):
         yield HelperStorage(places.state)
-        server.shutdown()
 
 
 @pytest.fixture
@@ -136,15 +125,13 @@ def test_mounts_outlive_the_helper(
     settings: Settings, places: Places, datasets: tuple[Dataset, ...]
 ) -> None:
     for last in (False, True):
-        with open_server(settings) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with root_helper(settings):
             storage = HelperStorage(places.state)
             if last:
                 assert mounts.mount_points(places.data / SESSION)
                 storage.close_data(SESSION)
             else:
                 storage.open_data(SESSION, datasets)
-            server.shutdown()
     assert mounts.mount_points(places.data) == [places.data]
 
 

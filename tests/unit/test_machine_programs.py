@@ -22,8 +22,7 @@ from labwerk_hub.machine.progress import Progress
 from labwerk_hub.machine.supervisor import Supervisor
 from labwerk_hub.machine.supervisor_config import config_text
 from labwerk_hub.settings import Settings, load_settings
-
-SHIPPED = Path(__file__).parents[2] / "hub_config" / "labwerk.toml"
+from support.settings import SHIPPED
 
 
 def _settings(**network: object) -> Settings:

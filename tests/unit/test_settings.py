@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from labwerk_hub.errors import SettingsError
 from labwerk_hub.settings import load_settings
+from support.settings import SHIPPED
 
-SHIPPED = Path(__file__).parents[2] / "hub_config" / "labwerk.toml"
 Edited = Callable[..., Path]
 
 
