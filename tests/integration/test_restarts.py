@@ -83,8 +83,9 @@ def test_a_server_survives_a_restart_of_the_workbench(
     signed_in: SignIn, labwerk: Install, books: Books, engine: Engine
 ) -> None:
     working = Working(signed_in("camille"), "small")
-    labwerk.run("restart")
-    assert working.remembers()
+    with working.person.kernel(working.kernel) as open_notebook:
+        labwerk.run("restart")
+        assert open_notebook.run("remembered + 1") == "42", "its connection was never cut"
     # The demo's provider keeps sign-ins in memory, so it asks everybody again.
     working.person.sign_in()
     assert_undisturbed(working, books, engine)

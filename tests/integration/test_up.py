@@ -147,9 +147,19 @@ def test_restart_takes_a_changed_setting_into_use(install: Install) -> None:
         install.run("restart")
         config = json.loads((install.state / "run" / "provider.json").read_text())
         assert "Änne Müller" in {person["claims"]["name"] for person in config["people"]}
-        assert not set(before.values()) & set(_pids(install).values())
+        after = _pids(install)
+        same = {name for name, pid in after.items() if pid == before[name]}
+        assert same == {"proxy"}, "open notebooks hang on it"
     finally:
         install.settings.write_text(text, encoding="utf-8")
+
+
+def test_restart_ends_a_proxy_that_does_not_answer(install: Install) -> None:
+    before = _pids(install)["proxy"]
+    os.kill(before, signal.SIGSTOP)
+    install.run("restart")
+    assert _pids(install)["proxy"] != before
+    assert _answers(install)
 
 
 def test_a_restart_with_a_broken_file_stops_nothing(install: Install) -> None:

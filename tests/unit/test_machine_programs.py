@@ -88,13 +88,32 @@ def test_a_port_below_1024_is_bound_without_root(tmp_path: Path) -> None:
     assert "net_bind_service" in command
 
 
-def test_a_changed_setting_restarts_the_programs(tmp_path: Path) -> None:
+def test_a_changed_setting_restarts_the_programs_but_not_the_proxy(tmp_path: Path) -> None:
     places = _places(tmp_path)
     places.settings.write_text("one")
     before = programs(_settings(), places)
     assert programs(_settings(), places) == before
     places.settings.write_text("two")
-    assert programs(_settings(), places) != before
+    after = programs(_settings(), places)
+    changed = {was.name for was, now in zip(before, after, strict=True) if was != now}
+    assert changed == {"provider", "helper", "service", "hub"}
+
+
+def test_another_port_or_a_renewed_certificate_restarts_the_proxy(tmp_path: Path) -> None:
+    places, certificate, key = _places(tmp_path), tmp_path / "tls.crt", tmp_path / "tls.key"
+    certificate.write_text("of this year")
+    key.write_text("a key")
+    tls = _settings(tls_certificate=str(certificate), tls_key=str(key))
+
+    def proxy(settings: Settings) -> Program:
+        return next(p for p in programs(settings, places) if p.name == "proxy")
+
+    before = proxy(tls)
+    assert before.lasting
+    assert proxy(_settings()) != before
+    assert proxy(_settings(public_port=8010)) != proxy(_settings())
+    certificate.write_text("of next year")
+    assert proxy(tls) != before
 
 
 def test_no_secret_stands_in_the_supervisors_configuration(tmp_path: Path) -> None:

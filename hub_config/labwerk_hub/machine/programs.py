@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labwerk_hub.machine import engine, node
+from labwerk_hub.machine import engine, node, reverse_proxy
 from labwerk_hub.machine.files import read_stamp
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.prepared import run_stamp
@@ -26,6 +26,7 @@ class Program:
     """One program under the supervisor.
 
     ``user`` is empty for root. ``stop_seconds`` is how long it may take to end by itself.
+    A ``lasting`` one is started anew only if something that it is made of has changed.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Program:
     user: str
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 10
+    lasting: bool = False
 
 
 def programs(settings: Settings, places: Places) -> tuple[Program, ...]:
@@ -55,14 +57,15 @@ def _program(name: str, settings: Settings, places: Places) -> Program:
             "LABWERK_SETTINGS": str(places.settings),
             INSTANCE_VARIABLE: places.instance,
             PROGRAM_VARIABLE: name,
-            "LABWERK_BUILD": _build(name, places),
+            "LABWERK_BUILD": _build(name, settings, places),
             "PATH": f"{places.env}/bin:{SYSTEM_PATH}",
             "HOME": str(places.state),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            **engine.environment(),
-            **_network_environment(),
+            # The proxy reaches neither, and need not end when they change.
+            **({} if name == "proxy" else {**engine.environment(), **_network_environment()}),
         },
+        lasting=name == "proxy",
     )
 
 
@@ -71,10 +74,12 @@ def one_off(name: str, settings: Settings, places: Places) -> Program:
     return _program(name, settings, places)
 
 
-def _build(name: str, places: Places) -> str:
+def _build(name: str, settings: Settings, places: Places) -> str:
     """What the program is made of: a change of it restarts the program, and only it."""
+    if name == "proxy":
+        return reverse_proxy.stamp(settings, places)[:16]
     made_of = [read_stamp(places.env / ".package"), places.env.resolve().name, run_stamp(places)]
-    if name in ("proxy", "provider"):
+    if name == "provider":
         made_of.append(node.program_stamp(places, name))
     return "-".join(part[:16] for part in made_of)
 

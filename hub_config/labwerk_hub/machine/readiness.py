@@ -49,13 +49,21 @@ def answering(settings: Settings, places: Places) -> Mapping[str, bool]:
     return {probe.program: probe.answers() for probe in probes(settings, places)}
 
 
+def proxy_serves(settings: Settings) -> bool:
+    """Whether the proxy answers at all; that the hub is away is an answer, too."""
+    return _status(f"{settings.network.public_url}/hub/health") is not None
+
+
 def _answers(url: str) -> bool:
-    """Whether a page answers; its certificate may be for a public name we do not use here."""
+    return _status(url) == httpx.codes.OK
+
+
+def _status(url: str) -> int | None:
+    """What a page answers; its certificate may be for a public name we do not use here."""
     try:
-        answer = httpx.get(url, timeout=5, trust_env=False, verify=False)
+        return httpx.get(url, timeout=5, trust_env=False, verify=False).status_code
     except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK
+        return None
 
 
 def helper_answers(places: Places) -> bool:

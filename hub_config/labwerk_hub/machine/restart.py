@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labwerk_hub.machine import engine
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import programs
 from labwerk_hub.machine.progress import Progress
-from labwerk_hub.machine.readiness import wait_until_ready
+from labwerk_hub.machine.readiness import proxy_serves, wait_until_ready
 from labwerk_hub.machine.record import Origin
 from labwerk_hub.machine.supervisor import Supervisor
 from labwerk_hub.machine.up import ensure_network, install, refuse
@@ -16,8 +18,10 @@ from labwerk_hub.settings import Settings, load_settings
 
 
 def restart(origin: Origin, progress: Progress) -> Settings:
-    """Restart every program; sessions live on. The settings in use afterwards.
+    """Restart the programs; sessions live on. The settings in use afterwards.
 
+    The proxy, on which open pages and kernels hang, goes on unless its own settings have
+    changed, or it does not answer.
     Raises MachineError if Labwerk does not run, and before anything is stopped if the
     settings have a fault or lead to another installation.
     """
@@ -33,7 +37,9 @@ def restart(origin: Origin, progress: Progress) -> Settings:
         settings = install(origin, settings, places)
         origin.write(places.origin)
     with progress.step("Restart the programs"):
-        supervisor.restart(programs(settings, places), progress.log)
+        lasts = proxy_serves(settings)
+        found = programs(settings, places)
+        supervisor.restart([replace(p, lasting=p.lasting and lasts) for p in found], progress.log)
     with progress.step("Wait until everything answers"):
         wait_until_ready(settings, places)
     return settings

@@ -78,16 +78,11 @@ def _run_service(settings: Settings, places: Places) -> NoReturn:
 
 
 def _run_proxy(settings: Settings, places: Places) -> NoReturn:
-    network = settings.network
-    hub = f"http://{network.gateway}:{network.hub_port}"
-    command: list[str | Path] = [node.installed_node(places).node, node.proxy_command(places)]
-    command += ["--ip", network.address, "--port", str(network.public_port)]
-    command += ["--api-ip", "127.0.0.1", "--api-port", str(network.proxy_api_port)]
-    command += ["--default-target", hub, "--error-target", f"{hub}/hub/error"]
-    if network.tls_certificate:
-        command += ["--ssl-cert", settings.resolve(network.tls_certificate)]
-        command += ["--ssl-key", settings.resolve(network.tls_key)]
-    _become(command, {"CONFIGPROXY_AUTH_TOKEN": _secret(places, "proxy_token")})
+    from labwerk_hub.machine import reverse_proxy
+
+    script = [node.installed_node(places).node, node.proxy_command(places)]
+    token = _secret(places, reverse_proxy.TOKEN)
+    _become([*script, *reverse_proxy.options(settings)], {"CONFIGPROXY_AUTH_TOKEN": token})
 
 
 def _secret(places: Places, name: str) -> str:

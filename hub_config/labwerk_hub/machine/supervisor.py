@@ -134,9 +134,9 @@ class Supervisor:
         return frozenset((*added, *changed))
 
     def restart(self, programs: Sequence[Program], log: Log) -> None:
-        """Start every program anew, each once; supervisord itself stays."""
+        """Start programs anew, each once; supervisord itself stays, and so do lasting ones."""
         fresh = self.apply(programs, log)
-        others = [program.name for program in programs if program.name not in fresh]
+        others = [p.name for p in programs if p.name not in fresh and not p.lasting]
         with self._remote() as remote:
             self._stop_programs(remote, others)
         for name in others:
