@@ -7,6 +7,7 @@ a session; here a real HTTP server says what the test wants it to say, well or b
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from support.environment import REPOSITORY
 
 TOKEN = "token-of-the-session"
 PREFIX = "/services/labwerk/api/v1"
@@ -196,3 +200,22 @@ def overview(datasets: list[dict[str, Any]]) -> dict[str, Any]:
         "ticket": None,
         "served_at": "2026-11-21T22:10:00Z",
     }
+
+
+@contextmanager
+def notebooks_service(folder: Path) -> Iterator[OverviewService]:
+    """What a notebook in this process finds, with datasets that are shipped or in ``folder``."""
+    shipped = REPOSITORY / "hub_config" / "datasets"
+    datasets = [
+        dataset("iwe/windpark", "Wind farm", shipped, "windpark_scada_2014_2015.parquet"),
+        dataset("thr/beton", "Concrete <strength>", shipped, "beton_druckfestigkeit.csv"),
+        dataset("thr/two", "Two files", folder, "a.csv", "b.csv"),
+        dataset("thr/mesh", "A mesh", folder, "mesh.vtu"),
+    ]
+    # A proxy for the web must not get the token: nothing answers there.
+    proxy = {"http_proxy": "http://127.0.0.1:9"}
+    with (
+        overview_service(overview(datasets)) as service,
+        mock.patch.dict(os.environ, service.environment() | proxy),
+    ):
+        yield service
