@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import labwerk
 import pytest
 from support.environment import REPOSITORY
+from support.scripts import output_of
 
 
 def test_what_a_notebook_needs_and_has_is_not_imported(
@@ -57,11 +56,4 @@ def test_importing_labwerk_loads_no_data_library() -> None:
         "heavy |= {'packaging', 'jupyter_core', 'argparse', 'labwerk.envs', 'labwerk.command'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY / "extensions" / "client",
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.strip() == "[]"
+    assert output_of(code, REPOSITORY / "extensions" / "client") == "[]"

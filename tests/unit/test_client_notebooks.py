@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from support.environment import REPOSITORY
 from support.overview_service import dataset, overview, overview_service
+from support.scripts import module_of
 
 RENDER = REPOSITORY / "notebooks" / "render.py"
 
@@ -58,17 +57,7 @@ TITLES = {
 }
 
 
-def load_render() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("render", RENDER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["render"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-render = load_render()
+render = module_of(RENDER)
 
 
 @pytest.mark.parametrize("language", render.LANGUAGES)

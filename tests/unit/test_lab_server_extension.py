@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +9,9 @@ import pytest
 from labwerk_lab import service as asking
 from labwerk_lab.service import Answer, Upstream, ask_for_more, change_session, fetch_overview
 from support.environment import REPOSITORY
-from support.notebook_server import (
-    OPERATORS_TOKEN,
-    NotebookServer,
-    free_port,
-    notebook_server,
-)
+from support.notebook_server import OPERATORS_TOKEN, NotebookServer, free_port, notebook_server
 from support.overview_service import TOKEN, OverviewService, overview_service
+from support.scripts import output_of
 
 OVERVIEW: dict[str, object] = {"session": None, "datasets": [], "served_at": "2026-11-21T22:00:00Z"}
 
@@ -217,12 +211,6 @@ def test_loading_the_extension_imports_nothing_that_a_server_has_not() -> None:
         "import sys; import jupyter_server.serverapp; before = set(sys.modules);"
         "import labwerk_lab.activity, labwerk_lab.routes; print(sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY / "extensions" / "lab",
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    said = output_of(code, REPOSITORY / "extensions" / "lab")
     ours = ["activity", "routes", "service", "texts"]
-    assert done.stdout.strip() == str(["labwerk_lab", *(f"labwerk_lab.{name}" for name in ours)])
+    assert said == str(["labwerk_lab", *(f"labwerk_lab.{name}" for name in ours)])

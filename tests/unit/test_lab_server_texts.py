@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from types import ModuleType
 
 import pytest
 from support.environment import REPOSITORY
+from support.scripts import module_of
 
-
-def load_catalogues() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "catalogues", REPOSITORY / "extensions" / "catalogues.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["catalogues"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-catalogues = load_catalogues()
+catalogues = module_of(REPOSITORY / "extensions" / "catalogues.py")
 PAIRS = [(domain, locale) for domain in catalogues.DOMAINS for locale in domain.locales]
 EVERY = pytest.mark.parametrize(
     ("domain", "locale"), PAIRS, ids=[f"{domain.name}-{locale}" for domain, locale in PAIRS]
