@@ -87,10 +87,10 @@ def paid_again(
     *,
     by: str,
 ) -> None:
-    """Let its budget pay until a moment for a session that runs without, if it has enough.
+    """Let its budget pay again for a session that runs without: until a moment, or not at all.
 
-    It pays for all that is not charged yet, and still may: else nothing changes. ``by`` (a
-    pseudonym) is whose doing it is.
+    It does if it has enough until then and may still pay for the person, and pays for all
+    that is not charged yet. ``by`` (a pseudonym) is whose doing it is.
     """
     budget = _has_enough(workbench, tx, person, lease, until_ms)
     if budget is not None:
