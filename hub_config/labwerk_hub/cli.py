@@ -1,4 +1,4 @@
-"""The command ``labwerk``; ``python3 hub_config`` makes its environment and hands over."""
+"""The commands; ``python3 hub_config`` makes their environment and hands over."""
 
 from __future__ import annotations
 
@@ -268,4 +268,4 @@ def _guarded(command: Callable[[], object]) -> int:
 
 def main() -> None:
     """Entry point."""
-    sys.exit(_guarded(lambda: labwerk(prog_name="labwerk", standalone_mode=False)))
+    sys.exit(_guarded(lambda: labwerk(prog_name="python3 hub_config", standalone_mode=False)))

@@ -52,7 +52,7 @@ def ask(where: Path, call: HelperCall, timeout_s: float, gone: type[LabwerkError
     except OSError as error:
         raise gone(
             f"The root helper at {where} does not answer ({error.strerror or error}); "
-            "see `labwerk status` and its log."
+            "see `status` and its log."
         ) from None
     if not line:
         raise gone(f"The root helper at {where} hung up; see its log.")

@@ -91,6 +91,9 @@ def export(name: str, file: Path | None, target: Path | None, with_home: bool) -
         click.echo(f"What is kept of {name} is in {target}.")
         return
     left_out = files.write_archive(target, record, installed.places.homes / name)
+    if not where.home:
+        click.echo(f"What is kept of {name} is in {target}; they have no home.")
+        return
     without = f"; links and the like, {left_out}, are left out" if left_out else ""
     click.echo(f"What is kept of {name}, and their home, are in {target}{without}.")
 

@@ -6,7 +6,8 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,12 +38,14 @@ def refuse_existing(target: Path) -> None:
 
 def write_record(target: Path, record: str) -> None:
     """Write a record into a new file that root alone can read. Raises MachineError."""
-    with os.fdopen(_new(target), "w", encoding="utf-8") as file:
-        file.write(record)
+    with _new(target) as file:
+        file.write(record.encode())
 
 
 def write_archive(target: Path, record: str, home: Path) -> int:
     """Write a zip file with a record and all files of a home; how many files were left out.
+
+    A home that there is not has none.
 
     Links are left out: they may lead to anybody's files. So is what vanishes meanwhile. No
     path is looked up twice, so that nothing can be put in a file's place in between.
@@ -50,11 +53,11 @@ def write_archive(target: Path, record: str, home: Path) -> int:
     """
     left_out = 0
     with (
-        os.fdopen(_new(target), "wb") as file,
+        _new(target) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):
         archive.writestr(_RECORD, record)
-        for folder, _, names, within in os.fwalk(home):
+        for folder, _, names, within in os.fwalk(home) if home.is_dir() else ():
             for name in sorted(names):
                 opened = _opened(name, within)
                 if opened is None:
@@ -130,8 +133,16 @@ def _remove_snapshots(places: Places, person: str) -> None:
     shutil.rmtree(folder)
 
 
-def _new(target: Path) -> int:
+@contextmanager
+def _new(target: Path) -> Iterator[BinaryIO]:
+    """A new file that root alone can read; removed unless it is written to its end."""
     try:
-        return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        opened = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise MachineError(f"{target} cannot be written ({error.strerror}).") from None
+    try:
+        with os.fdopen(opened, "wb") as file:
+            yield file
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise

@@ -117,7 +117,7 @@ def problems(
         name = (
             f"Reservation {reservation.id} “{reservation.title}” ({_span(workbench, reservation)})"
         )
-        remedy = f"cancel it (`labwerk reservations cancel {reservation.id}`) and make it anew"
+        remedy = f"cancel it (`reservations cancel {reservation.id}`) and make it anew"
         if reservation.flavour not in known:
             said.append(
                 f"{name} is of the flavour {reservation.flavour!r}, which [[flavours]] no longer "

@@ -169,7 +169,7 @@ def snapshot(workbench: Workbench, person: str | None = None) -> list[str]:
     """
     homes = [f.name for f in workbench.storage.folders() if f.kind is FolderKind.HOME]
     if person is not None and person not in homes:
-        raise StorageError(f"There is no home of {person!r}; `labwerk storage list` names all.")
+        raise StorageError(f"There is no home of {person!r}; `storage list` names all.")
     name = snapshot_name(to_ms(workbench.clock()))
     chosen = homes if person is None else [person]
     taken = [home for home in chosen if workbench.storage.take_snapshot(home, name)]

@@ -55,7 +55,7 @@ class MailLoop(Loop):
             self._in_trouble = found.trouble is not None
         for given_up in found.given_up:
             _log.warning(
-                "Mail %s is given up after %d tries; `labwerk mail list` says why",
+                "Mail %s is given up after %d tries; `mail list` says why",
                 given_up.id,  # its key has people's names in it
                 given_up.tries,
             )

@@ -17,7 +17,7 @@ title = {{ en = "{title}", de = "{title}", it = "{title}", fr = "{title}" }}
 description = {{ en = "{about}", de = "{about}", it = "{about}", fr = "{about}" }}
 """
 _REQUIREMENTS = """\
-# What {name} holds beside {base}; `labwerk images lock {name}` makes requirements.lock of it.
+# What {name} holds beside {base}; `images lock {name}` makes requirements.lock of it.
 # networkx
 """
 _PACKAGES = """\
