@@ -75,6 +75,13 @@ def _as_an_older_version(address: str, revision: str) -> None:
     engine.dispose()
 
 
+def _carried_over(address: str, revision: str) -> SqlDatabase:
+    """An older version's database after this version's `up`."""
+    _as_an_older_version(address, revision)
+    migrate(address)
+    return SqlDatabase(address, first_uid=200_000)
+
+
 def test_the_tables_after_all_migrations_are_those_that_the_code_goes_by(empty: str) -> None:
     migrate(empty)
     assert is_current(empty)
@@ -111,9 +118,7 @@ def test_a_database_of_a_newer_version_is_left_alone(empty: str) -> None:
 def test_leases_that_run_go_on_when_the_database_of_an_older_version_is_migrated(
     empty: str, revision: str
 ) -> None:
-    _as_an_older_version(empty, revision)
-    migrate(empty)
-    database = SqlDatabase(empty, first_uid=200_000)
+    database = _carried_over(empty, revision)
     with database.reading() as tx:
         kept = [tx.leases.get(session) for session in ("lw-1", "lw-2", "lw-3")]
         assert [(lease.longest_ms, lease.ends_ms) for lease in kept if lease] == [
@@ -133,9 +138,7 @@ def test_leases_that_run_go_on_when_the_database_of_an_older_version_is_migrated
 def test_what_an_older_version_charged_is_booked_again_and_chained(
     empty: str, revision: str
 ) -> None:
-    _as_an_older_version(empty, revision)
-    migrate(empty)
-    database = SqlDatabase(empty, first_uid=200_000)
+    database = _carried_over(empty, revision)
     with database.reading() as tx:
         anna = tx.people.by_name("thr--a")
         assert anna is not None

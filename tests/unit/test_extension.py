@@ -20,6 +20,7 @@ from labwerk_hub.services import audit, extension, reservations, sessions, waiti
 from labwerk_hub.services.budgets import allot, budget_of
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reconcile import reconcile
+from support.lessons import keep_for_lesson
 from support.workbench import (
     HOUR_MS,
     MINUTE_MS,
@@ -48,19 +49,6 @@ def _refusal(bench: Bench, person: str = ANNA) -> Refusal:
     with pytest.raises(RefusedError) as refused:
         extension.extend(bench.workbench, person)
     return refused.value.refusal
-
-
-def _reserve(bench: Bench, start: datetime, count: int = 2, group: str = "course") -> None:
-    wanted = reservations.Wanted(
-        title="Lesson",
-        flavour="small",
-        group=group,
-        count=count,
-        start=start,
-        end=start + timedelta(hours=2),
-        release_after=timedelta(minutes=30),
-    )
-    reservations.make(bench.workbench, wanted, "olga")
 
 
 def _grant(bench: Bench, name: str, ticks: int) -> None:
@@ -139,7 +127,7 @@ def test_an_extension_ends_where_the_budget_does(bench: Bench, session: str) -> 
 def test_an_extension_ends_where_the_slice_is_reserved_for_others(
     bench: Bench, session: str
 ) -> None:
-    _reserve(bench, NOON + timedelta(hours=2, minutes=30))
+    keep_for_lesson(bench.workbench, NOON + timedelta(hours=2, minutes=30))
     bench.clock.step(hours=1)
     moved = extension.extend(bench.workbench, ANNA)
     assert moved.ends_ms == to_ms(NOON) + 150 * MINUTE_MS
@@ -160,7 +148,7 @@ def test_a_reservation_that_a_slice_elsewhere_on_the_gpu_would_make_illegal_boun
         lease = bench.start(bench.person("Anna"))
         for number in range(3):
             bench.stop(f"thr--guest-{number}")
-        _reserve(bench, NOON + timedelta(hours=2, minutes=30), count=1)
+        keep_for_lesson(bench.workbench, NOON + timedelta(hours=2, minutes=30), count=1)
         (kept,) = reservations.current(bench.workbench)[0].slices
         assert lease.slice is not None
         assert not kept.mask & lease.slice.mask
@@ -170,7 +158,7 @@ def test_a_reservation_that_a_slice_elsewhere_on_the_gpu_would_make_illegal_boun
 
 
 def test_members_extend_into_their_own_reservation(bench: Bench) -> None:
-    _reserve(bench, NOON + timedelta(hours=2))
+    keep_for_lesson(bench.workbench, NOON + timedelta(hours=2))
     mia = bench.person("Mia", "thr", "course")
     bench.start(mia)
     bench.clock.step(hours=1)

@@ -41,6 +41,15 @@ def _reserve(site: SmallInstall, count: int, start: str, end: str, *more: str) -
     return site.run("reservations", "add", *words, "--from", start, "--to", end, *more).text
 
 
+def _never_installed(folder: Path) -> tuple[SmallInstall, Path]:
+    """Settings with which there was no `up` yet, and their state folder, which is not there."""
+    site = install(folder)
+    absent = folder / "never"
+    file = folder / "other.toml"
+    file.write_text(site.file.read_text().replace(str(folder / "state"), str(absent)))
+    return SmallInstall(file, site.settings, site.workbench), absent
+
+
 # The map
 
 
@@ -96,12 +105,8 @@ def test_programs_read_the_map_as_json(site: SmallInstall) -> None:
 def test_the_map_of_settings_that_were_never_installed_is_the_pool_with_nothing_held(
     tmp_path: Path,
 ) -> None:
-    site = install(tmp_path)
-    absent = tmp_path / "never"
-    file = tmp_path / "other.toml"
-    file.write_text(site.file.read_text().replace(str(tmp_path / "state"), str(absent)))
-    other = SmallInstall(file, site.settings, site.workbench)
-    assert "│░░│░░│░░░░│░░░░░░░░│" in other.run("gpus").text
+    site, absent = _never_installed(tmp_path)
+    assert "│░░│░░│░░░░│░░░░░░░░│" in site.run("gpus").text
     assert not absent.exists(), "looking made something"
 
 
@@ -310,10 +315,6 @@ def test_the_check_tells_a_driver_that_cannot_be_read(site: SmallInstall) -> Non
 def test_the_check_of_settings_that_were_never_installed_makes_no_database(
     tmp_path: Path,
 ) -> None:
-    site = install(tmp_path)
-    absent = tmp_path / "never"
-    file = tmp_path / "other.toml"
-    file.write_text(site.file.read_text().replace(str(tmp_path / "state"), str(absent)))
-    text = SmallInstall(file, site.settings, site.workbench).run("check").text
-    assert "labwerk.sqlite" not in text
+    site, absent = _never_installed(tmp_path)
+    assert "labwerk.sqlite" not in site.run("check").text
     assert not absent.exists()

@@ -10,18 +10,12 @@ from labwerk_hub.domain.admission import Offer, Reason, Request
 from labwerk_hub.domain.leases import LeaseState
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services import reservations, sessions
+from labwerk_hub.services import sessions
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reconcile import reconcile
 from labwerk_hub.services.workbench import WaitingPolicy
-from support.workbench import (
-    MINUTE_MS,
-    NOON,
-    Bench,
-    bench_in,
-    dynamic_gpu,
-    flavour,
-)
+from support.lessons import keep_for_lesson
+from support.workbench import MINUTE_MS, NOON, Bench, bench_in, dynamic_gpu, flavour
 
 SMALL = Request("small", "base")
 
@@ -172,16 +166,7 @@ def test_a_reservation_calls_its_own_people_past_the_line(full: Bench) -> None:
     full.queue(member)
     full.stop("thr--olga")
     full.stop("thr--otto")
-    wanted = reservations.Wanted(
-        title="Lesson",
-        flavour="small",
-        group="course",
-        count=2,
-        start=full.clock.now,
-        end=full.clock.now + timedelta(hours=2),
-        release_after=timedelta(minutes=30),
-    )
-    reservations.make(full.workbench, wanted, "thr--olga")
+    keep_for_lesson(full.workbench, full.clock.now)
     assert full.advance() == [member]
     assert full.open_ticket(first).state is TicketState.WAITING
     full.clock.step(minutes=30)
@@ -193,16 +178,7 @@ def test_members_wait_on_for_reserved_gpus_that_have_failed(full: Bench) -> None
     full.queue(member)
     for person in ("thr--olga", "thr--otto"):
         full.stop(person)
-    wanted = reservations.Wanted(
-        title="Lesson",
-        flavour="small",
-        group="course",
-        count=2,
-        start=full.clock.now,
-        end=full.clock.now + timedelta(hours=2),
-        release_after=timedelta(minutes=30),
-    )
-    reservations.make(full.workbench, wanted, "thr--olga")
+    keep_for_lesson(full.workbench, full.clock.now)
     full.gpus.faults["fixed"] = "has fallen off the bus"
     assert full.advance() == []
     assert full.open_ticket(member).state is TicketState.WAITING

@@ -12,24 +12,24 @@ from labwerk_hub.services import line, sessions, waiting
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.reconcile import reconcile, settle
 from labwerk_hub.services.workbench import WaitingPolicy
-from support.workbench import (
-    MINUTE_MS,
-    Bench,
-    bench_in,
-    budget,
-    budgets,
-    dynamic_gpu,
-    image,
-)
+from support.workbench import MINUTE_MS, Bench, bench_in, budget, budgets, dynamic_gpu, image
 
 SMALL = Request("small", "base")
 
 
-def test_the_start_of_who_is_called_takes_over_exactly_what_is_kept(full: Bench) -> None:
-    anna = full.person("Anna")
-    full.queue(anna)
+def _called(full: Bench, *names: str) -> list[str]:
+    """Have people wait, one after the other, until Olga goes and the first of them is called."""
+    people = [full.person(name) for name in names]
+    for person in people:
+        full.queue(person)
+        full.clock.step(seconds=1)
     full.stop("thr--olga")
-    full.advance()
+    assert full.advance() == people[:1]
+    return people
+
+
+def test_the_start_of_who_is_called_takes_over_exactly_what_is_kept(full: Bench) -> None:
+    (anna,) = _called(full, "Anna")
     kept = full.open_ticket(anna).session
     full.clock.step(minutes=3)
     lease = full.start(anna)
@@ -42,12 +42,7 @@ def test_the_start_of_who_is_called_takes_over_exactly_what_is_kept(full: Bench)
 
 
 def test_what_is_not_collected_in_time_is_missed_and_goes_to_the_next(full: Bench) -> None:
-    first, second = full.person("Anna"), full.person("Ben")
-    for person in (first, second):
-        full.queue(person)
-        full.clock.step(seconds=1)
-    full.stop("thr--olga")
-    full.advance()
+    first, second = _called(full, "Anna", "Ben")
     kept = full.open_ticket(first).session
     full.clock.step(minutes=5)
     assert full.advance() == [second]
@@ -75,10 +70,7 @@ def test_nobody_misses_a_turn_before_the_hub_has_taken_their_start_on(full: Benc
 
 
 def test_nobody_misses_a_turn_because_the_service_was_away(full: Bench) -> None:
-    anna = full.person("Anna")
-    full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
+    (anna,) = _called(full, "Anna")
     kept = full.open_ticket(anna).session
     full.clock.step(hours=1)
     line.resume(full.workbench)
@@ -90,11 +82,9 @@ def test_nobody_misses_a_turn_because_the_service_was_away(full: Bench) -> None:
 def test_a_failed_start_goes_back_in_line_and_is_called_again_within_the_time(
     full: Bench,
 ) -> None:
-    anna = full.person("Anna")
-    taken = full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
-    held_until = full.open_ticket(anna).held_until_ms
+    (anna,) = _called(full, "Anna")
+    taken = full.open_ticket(anna)
+    held_until = taken.held_until_ms
     for _ in range(2):
         granted = sessions.admit(full.workbench, anna, SMALL)
         full.clock.step(minutes=1)
@@ -128,10 +118,7 @@ def test_a_slice_that_cannot_be_cut_costs_nobody_their_place(tmp_path: Path) -> 
 
 def test_who_stops_a_session_from_the_line_is_not_put_back_in_line(full: Bench) -> None:
     """Not even if the stop was interrupted, and its container is found later."""
-    anna = full.person("Anna")
-    full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
+    (anna,) = _called(full, "Anna")
     session = full.start(anna).session
     full.storage.failing.add("close_data")
     with pytest.raises(Exception, match="close_data"):
@@ -145,12 +132,7 @@ def test_who_stops_a_session_from_the_line_is_not_put_back_in_line(full: Bench) 
 
 
 def test_leaving_gives_the_place_up_and_frees_what_is_kept(full: Bench) -> None:
-    first, second = full.person("Anna"), full.person("Ben")
-    for person in (first, second):
-        full.queue(person)
-        full.clock.step(seconds=1)
-    full.stop("thr--olga")
-    full.advance()
+    first, second = _called(full, "Anna", "Ben")
     waiting.leave(full.workbench, first)
     waiting.leave(full.workbench, first)
     waiting.leave(full.workbench, full.person("Cem"))
@@ -226,10 +208,7 @@ def test_when_what_was_waited_for_leaves_the_settings_the_wait_ends(full: Bench)
 def test_an_image_that_is_gone_when_its_person_is_called_is_refused_not_started(
     full: Bench,
 ) -> None:
-    anna = full.person("Anna")
-    full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
+    (anna,) = _called(full, "Anna")
     full.with_catalogue(images=(image("base", None),))
     with pytest.raises(RefusedError) as refused:
         sessions.admit(full.workbench, anna, SMALL)
@@ -250,10 +229,7 @@ def test_while_all_gpus_that_could_serve_are_broken_the_line_waits_on(full: Benc
 
 def test_what_is_kept_does_not_expire_as_an_intention_does(full: Bench) -> None:
     full.with_policy(waiting=WaitingPolicy(hold_seconds=600))
-    anna = full.person("Anna")
-    full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
+    (anna,) = _called(full, "Anna")
     full.clock.step(minutes=5)
     assert reconcile(full.workbench, {"thr--otto"}).expired == 0
     assert full.advance() == [anna]
@@ -269,10 +245,7 @@ def test_what_is_kept_does_not_expire_as_an_intention_does(full: Bench) -> None:
 def test_a_hub_that_crashes_keeps_the_place_of_who_is_called_and_of_who_starts(
     full: Bench,
 ) -> None:
-    anna = full.person("Anna")
-    full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
+    (anna,) = _called(full, "Anna")
     kept = full.open_ticket(anna)
     sessions.clear_leftovers(full.workbench, anna)
     assert full.ticket(anna) == kept
@@ -284,12 +257,7 @@ def test_a_hub_that_crashes_keeps_the_place_of_who_is_called_and_of_who_starts(
 
 
 def test_taking_the_installation_down_keeps_the_places_of_all(full: Bench) -> None:
-    first, second = full.person("Anna"), full.person("Ben")
-    for person in (first, second):
-        full.queue(person)
-        full.clock.step(seconds=1)
-    full.stop("thr--olga")
-    full.advance()
+    first, second = _called(full, "Anna", "Ben")
     settle(full.workbench)
     assert full.holding() == []
     full.clock.step(hours=1)
@@ -299,10 +267,7 @@ def test_taking_the_installation_down_keeps_the_places_of_all(full: Bench) -> No
 def test_a_session_from_the_line_that_is_lost_hours_later_says_nothing_of_the_line(
     full: Bench,
 ) -> None:
-    anna = full.person("Anna")
-    full.queue(anna)
-    full.stop("thr--olga")
-    full.advance()
+    (anna,) = _called(full, "Anna")
     session = full.start(anna).session
     full.clock.step(hours=1)
     reconcile(full.workbench, set())

@@ -17,10 +17,10 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.quotas import Folder, FolderKind
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.services import storage
-from labwerk_hub.services.reservations import Wanted, make
 from labwerk_hub.services.workbench import Workbench
 from prometheus_client.parser import text_string_to_metric_families
 from support.hub_service import serving
+from support.lessons import keep_for_lesson
 from support.small_install import SmallInstall, install
 from support.workbench import Bench
 
@@ -70,9 +70,7 @@ def _scraped(workbench: Workbench) -> _Figures:
 def _keep(site: SmallInstall, count: int, minutes: int) -> None:
     """Slices kept since a minute ago, for whoever comes within ``minutes``."""
     start = site.workbench.clock() - timedelta(minutes=1)
-    grace = timedelta(minutes=minutes)
-    end = start + timedelta(hours=2)
-    make(site.workbench, Wanted("Lesson", "small", "course", count, start, end, grace), "olga")
+    keep_for_lesson(site.workbench, start, count=count, grace_minutes=minutes)
 
 
 def _ticket(person: str, taken_ms: int) -> Ticket:

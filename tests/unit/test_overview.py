@@ -17,11 +17,12 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import GpuDriverError, UnknownPersonError
-from labwerk_hub.services import extension, lifetime, overview, reservations, sessions
+from labwerk_hub.services import extension, lifetime, overview, sessions
 from labwerk_hub.services.overview import Overview
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.reconcile import reconcile
 from labwerk_hub.services.session_view import SessionView, SliceUseView
+from support.lessons import keep_for_lesson
 from support.workbench import H100, NOON, Bench, bench_in, budget, budgets
 
 ANNA = "thr--anna"
@@ -155,10 +156,7 @@ def test_why_nothing_is_extended_is_said_with_its_time(
 
 def test_a_reservation_of_others_is_named_as_what_ends_the_session(running: Bench) -> None:
     start = NOON + 2 * HOUR
-    wanted = reservations.Wanted(
-        "Lesson", "small", "course", 2, start, start + HOUR, timedelta(minutes=30)
-    )
-    reservations.make(running.workbench, wanted, "olga")
+    keep_for_lesson(running.workbench, start, hours=1)
     refusal = _session(running).extension.refusal
     assert refusal is not None
     assert refusal.startswith("The slice is reserved for others from")

@@ -24,7 +24,8 @@ from labwerk_hub.domain.reservations import (
     preferred,
 )
 from labwerk_hub.services.offers import RefusedError
-from labwerk_hub.services.reservations import ReservationError, Wanted, make
+from labwerk_hub.services.reservations import ReservationError
+from support.lessons import keep_for_lesson
 from support.workbench import Bench
 
 H100 = "H100-80GB"
@@ -302,8 +303,7 @@ def test_members_get_in_within_the_grace_and_afterwards_strangers_do(seed: int) 
 
 def _keep(bench: Bench, count: int = 2, *, in_minutes: int = 0, group: str = "course") -> None:
     start = bench.clock() + timedelta(minutes=in_minutes)
-    end, grace = start + timedelta(hours=2), timedelta(minutes=15)
-    make(bench.workbench, Wanted("Lesson", "small", group, count, start, end, grace), "olga")
+    keep_for_lesson(bench.workbench, start, count=count, group=group, grace_minutes=15)
 
 
 def _refusal(bench: Bench, person: str) -> Reason:
