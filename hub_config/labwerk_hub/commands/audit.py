@@ -15,6 +15,7 @@ from labwerk_hub.domain.events import EventKind
 from labwerk_hub.errors import LabwerkError
 
 if TYPE_CHECKING:
+    from labwerk_hub.services.audit import Heads
     from labwerk_hub.services.audit_views import EventView
     from labwerk_hub.services.verification import Verified
 
@@ -64,7 +65,7 @@ def verify(file: Path | None, heads: tuple[str, ...], as_json: bool) -> None:
     click.echo(
         f"{_count(found.events, 'event')}{removed}, {_count(found.postings, 'posting')} and "
         f"{_count(found.decisions, 'decision')} about budgets are as they were written.\n"
-        f"{_heads(found)}"
+        f"{_heads(found.heads)}"
     )
 
 
@@ -106,15 +107,13 @@ def list_(
 @audit.command()
 @settings_option
 def head(file: Path | None) -> None:
-    """Show the latest event and posting; kept elsewhere, they show later what was changed."""
+    """Show the ends of all chains; kept elsewhere, they show later what was changed."""
     from labwerk_hub import bootstrap
     from labwerk_hub.services.audit import heads
 
     settings = installation(file, "audit head").settings
     with bootstrap.workbench(settings).database.reading() as tx:
-        found = heads(tx)
-    click.echo(f"event {found.event.number} {found.event.hash}")
-    click.echo(f"posting {found.posting.number} {found.posting.hash}")
+        click.echo(_heads(heads(tx)))
 
 
 def _day(text: str, zone: ZoneInfo) -> datetime:
@@ -128,22 +127,21 @@ def _day(text: str, zone: ZoneInfo) -> datetime:
 
 
 def _line(event: EventView, zone: ZoneInfo) -> str:
-    from labwerk_hub import formats
-
+    at = event.at.astimezone(zone).isoformat(sep=" ", timespec="seconds")
     who = event.who or "(no longer kept)"
     who += f" → {event.whom}" if event.whom else ""
     about = f" [{event.about}]" if event.about and event.about not in event.what else ""
     why = f" “{event.why}”" if event.why else ""
-    return f"{event.id}  {formats.moment(event.at, 'en', zone)}  {who}: {event.what}{about}{why}"
+    return f"{event.id}  {at}  {who}: {event.what}{about}{why}"
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _heads(found: Verified) -> str:
-    event, posting = found.heads.event, found.heads.posting
-    return f"event {event.number} {event.hash}\nposting {posting.number} {posting.hash}"
+def _heads(found: Heads) -> str:
+    of_chains = {"event": found.event, "posting": found.posting, "decision": found.decision}
+    return "\n".join(f"{name} {head.number} {head.hash}" for name, head in of_chains.items())
 
 
 def _as_json(found: Verified) -> str:

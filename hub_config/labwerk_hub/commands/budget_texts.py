@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from labwerk_hub import formats
-from labwerk_hub.services.mail_texts import is_dates, period_title
 from labwerk_hub.services.use_views import (
     BudgetPage,
     BudgetRow,
@@ -31,13 +31,8 @@ def hours(ticks: int | None) -> str:
 
 
 def period(of: PeriodView) -> str:
-    """What a period is called, as `--period` takes it; one between two dates by its days."""
-    return period_of(of.title)
-
-
-def period_of(name: str) -> str:
-    """The same by its name alone."""
-    return period_title(name).in_language(_LANGUAGE) if is_dates(name) else name
+    """What a period is called, as `--period` takes it."""
+    return of.title
 
 
 def rows(budgets: tuple[BudgetRow, ...]) -> list[str]:
@@ -105,7 +100,7 @@ def request(of: RequestView, zone: ZoneInfo) -> str:
     """A request, and what became of it."""
     what = "more" if of.wanted_ticks is None else f"{hours(of.wanted_ticks)} more"
     whom = " for all who use it" if of.whole else ""
-    made = formats.moment(of.made_at, _LANGUAGE, zone)
+    made = _moment(of.made_at, zone)
     words = f" “{' '.join(of.words.split())}”" if of.words else ""
     state = "" if of.state == "open" else f": {of.state}"
     state += f" {hours(of.granted_ticks)}" if of.granted_ticks is not None else ""
@@ -118,7 +113,7 @@ def own(of: MyUse) -> list[str]:
     lines += [f"  {line}" for line in _named(of.payers)]
     lines += [f"  {line}" for line in _named(of.flavours)]
     for one in of.budgets:
-        left = f"{one.payer.id}, {period_of(one.payer.period)}: {hours(one.payer.left_ticks)} left"
+        left = f"{one.payer.id}, {one.payer.period}: {hours(one.payer.left_ticks)} left"
         lines += [left, *(f"  {line}" for line in _outlook(one.burn_down))]
     return lines
 
@@ -156,8 +151,13 @@ def _outlook(of: BurnDownView | None) -> Iterator[str]:
 def _decision(of: DecisionView, zone: ZoneInfo) -> str:
     what = "as in the settings" if of.ticks is None else hours(of.ticks)
     whom = of.whom or "the budget"
-    since = period_of(of.period) if of.period else "from then on"
-    return f"{formats.moment(of.at, _LANGUAGE, zone)}, {of.who}: {whom} {what}, {since}"
+    since = of.period or "from then on"
+    return f"{_moment(of.at, zone)}, {of.who}: {whom} {what}, {since}"
+
+
+def _moment(at: datetime, zone: ZoneInfo) -> str:
+    """To the minute, and always with its day: what is printed may be kept."""
+    return at.astimezone(zone).isoformat(sep=" ", timespec="minutes")
 
 
 def _used(of: UsedView) -> str:

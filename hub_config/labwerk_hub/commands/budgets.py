@@ -46,8 +46,14 @@ class GpuHours(click.ParamType[int | str]):
         return int((hours * TICKS_PER_GPU_HOUR).to_integral_value())
 
 
-_period_option = click.option(
-    "--period", help="A period's name, such as 2026-11; without it from now on."
+_PERIOD = "A period's name, such as 2026-11 or 2026-10-12..2027-02-05"
+_period_option = click.option("--period", help=f"{_PERIOD}; without it from now on.")
+_ticks_option = click.option(
+    "--gpu-hours",
+    "ticks",
+    type=GpuHours(or_default=True),
+    required=True,
+    help=f"Such as 12.5, or {_DEFAULT}.",
 )
 _because_option = click.option("--because", default="", help="What the person is told.")
 
@@ -78,7 +84,7 @@ def list_(file: Path | None, as_json: bool) -> None:
 @budgets.command()
 @click.argument("budget", metavar="ID")
 @settings_option
-@click.option("--period", help="A period's name, such as 2026-11; the one that is on.")
+@click.option("--period", help=f"{_PERIOD}; the one that is on if none is named.")
 @click.option("--csv", "as_csv", is_flag=True, help="Its people as CSV.")
 @json_option
 def show(budget: str, file: Path | None, period: str | None, as_csv: bool, as_json: bool) -> None:
@@ -87,6 +93,7 @@ def show(budget: str, file: Path | None, period: str | None, as_csv: bool, as_js
     from labwerk_hub.services import use_tables
     from labwerk_hub.services.budget_pages import of_budget
 
+    _one_form(as_csv, as_json)
     workbench = _workbench(file, "budgets show")
     page = of_budget(workbench, None, budget, period, "en")
     if as_csv:
@@ -100,7 +107,7 @@ def show(budget: str, file: Path | None, period: str | None, as_csv: bool, as_js
 @budgets.command("set")
 @click.argument("budget", metavar="ID")
 @settings_option
-@click.option("--gpu-hours", "ticks", type=GpuHours(or_default=True), required=True)
+@_ticks_option
 @_period_option
 def set_(budget: str, file: Path | None, ticks: int | str, period: str | None) -> None:
     """Decide how many GPU-hours a budget has; "default" is what the settings say."""
@@ -118,7 +125,7 @@ def set_(budget: str, file: Path | None, ticks: int | str, period: str | None) -
 @click.argument("budget", metavar="ID")
 @click.argument("person", metavar="PERSON")
 @settings_option
-@click.option("--gpu-hours", "ticks", type=GpuHours(or_default=True), required=True)
+@_ticks_option
 @_period_option
 def share(
     budget: str, person: str, file: Path | None, ticks: int | str, period: str | None
@@ -158,7 +165,13 @@ def requests(file: Path | None, as_json: bool) -> None:
 @budgets.command()
 @click.argument("identifier", metavar="REQUEST")
 @settings_option
-@click.option("--gpu-hours", "ticks", type=GpuHours(or_default=False), required=True)
+@click.option(
+    "--gpu-hours",
+    "ticks",
+    type=GpuHours(or_default=False),
+    required=True,
+    help="How many more, such as 12.5.",
+)
 @_because_option
 def grant(identifier: str, file: Path | None, ticks: int, because: str) -> None:
     """Grant so much more, in the request's period; the person is told."""
@@ -203,6 +216,7 @@ def use(
     from labwerk_hub.services.operator_page import of_operator
     from labwerk_hub.services.use_pages import of_person
 
+    _one_form(as_csv, as_json)
     workbench = _workbench(file, "use")
     if person is None:
         everybody = of_operator(workbench, None, month, "en")
@@ -239,6 +253,12 @@ def _requests_listed() -> Iterator[None]:
     except Unknown as error:
         listed = f"{error.message.rstrip('.')}; `budgets requests` lists them."
         raise _UnknownRequestError(listed) from None
+
+
+def _one_form(as_csv: bool, as_json: bool) -> None:
+    """Refuse both at once."""
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other; name one of them.")
 
 
 def _workbench(file: Path | None, command: str) -> Workbench:

@@ -118,7 +118,8 @@ def _lines(found: Sequence[StorageView], zone: ZoneInfo) -> list[str]:
             limit = f"{formats.size(view.limit_bytes, 'en')}, {view.how.value}"
         when = "" if view.measured_at is None else formats.moment(view.measured_at, "en", zone)
         if view.snapshots:
-            when += f"; {len(view.snapshots)} snapshots"
+            kept = len(view.snapshots)
+            when += "; 1 snapshot" if kept == 1 else f"; {kept} snapshots"
         mark = "!" if view.warning else " "
         held = f"{used:>10} of {limit:22}"
         lines.append(f"{mark} {view.kind.value:7}  {view.name:32}  {held}  {when}".rstrip())

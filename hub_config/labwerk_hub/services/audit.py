@@ -25,10 +25,14 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Heads:
-    """The latest event and the latest posting: together they stand for all that was written."""
+    """The latest event, posting and decision about budgets.
+
+    Together they stand for all that was written.
+    """
 
     event: Head
     posting: Head
+    decision: Head
 
 
 def record(
@@ -134,8 +138,8 @@ def sign_in_refused(workbench: Workbench, reason: str) -> None:
 
 
 def heads(tx: Transaction) -> Heads:
-    """What a statement carries, so that it shows later whether anything was changed."""
-    return Heads(event=tx.events.head(), posting=tx.ledger.head())
+    """What stands for all chains, and shows later whether anything was changed."""
+    return Heads(tx.events.head(), tx.ledger.head(), tx.allotments.head())
 
 
 def of_person(

@@ -16,6 +16,7 @@ from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.metering import from_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Localized, Message, Param
+from labwerk_hub.services.mail_texts import period_called
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.views import Moment, View
 from labwerk_hub.texts import render
@@ -175,6 +176,12 @@ class _Told:
         budget = self.catalogue.budgets.get(wanted)
         return budget.title if budget is not None else wanted
 
+    def amount(self) -> Mapping[str, Param]:
+        """How much of what the event is about, and for which period if one was named."""
+        of = self.catalogue.budgets.get(self.about)
+        period = period_called(of, self.text("period"))
+        return {"budget": self.budget(), "hours": self.hours(), "period": period}
+
 
 def _started(told: _Told) -> Message:
     places: Mapping[str, Param] = {
@@ -224,10 +231,27 @@ def _entered(told: _Told) -> Message:
     return Message("The server was entered.")
 
 
+def _set(told: _Told) -> Message:
+    if told.text("period"):
+        return Message(
+            "The budget “%(budget)s” was set to %(hours)s for %(period)s.", told.amount()
+        )
+    return Message("The budget “%(budget)s” was set to %(hours)s.", told.amount())
+
+
 def _shared(told: _Told) -> Message:
-    places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
+    places = told.amount()
     if "ticks" not in told.event.details:
+        if told.text("period"):
+            return Message(
+                "Of the budget “%(budget)s”, as much may be used for %(period)s as there is.",
+                places,
+            )
         return Message("Of the budget “%(budget)s”, as much may be used as there is.", places)
+    if told.text("period"):
+        return Message(
+            "The share of the budget “%(budget)s” was set to %(hours)s for %(period)s.", places
+        )
     return Message("The share of the budget “%(budget)s” was set to %(hours)s.", places)
 
 
@@ -247,10 +271,10 @@ def _asked(told: _Told) -> Message:
 def _decided(told: _Told) -> Message:
     places: Mapping[str, Param] = {"budget": told.budget(), "hours": told.hours()}
     if told.text("decision") == "approved":
-        return Message("The request to “%(budget)s” was approved: %(hours)s.", places)
+        return Message("The request to “%(budget)s” was granted: %(hours)s.", places)
     if not told.number("ticks"):
-        return Message("The request to “%(budget)s” was refused.", places)
-    return Message("The request to “%(budget)s” for %(hours)s was refused.", places)
+        return Message("The request to “%(budget)s” was declined.", places)
+    return Message("The request to “%(budget)s” for %(hours)s was declined.", places)
 
 
 _ENDS: Mapping[EndReason, Message] = {
@@ -283,10 +307,7 @@ _SENTENCES: Mapping[EventKind, Callable[[_Told], Message]] = {
     EventKind.ERASURE: lambda told: Message(
         "A person's record was erased; %(name)s stands in its place.", {"name": told.about}
     ),
-    EventKind.BUDGET: lambda told: Message(
-        "The budget “%(budget)s” was set to %(hours)s.",
-        {"budget": told.budget(), "hours": told.hours()},
-    ),
+    EventKind.BUDGET: _set,
     EventKind.SHARE: _shared,
     EventKind.REQUEST: _asked,
     EventKind.DECISION: _decided,

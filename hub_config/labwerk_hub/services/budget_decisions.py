@@ -80,7 +80,13 @@ def set_budget(
             )
         set_to = ticks if ticks is not None else budget.ticks
         audit.record(
-            workbench, tx, EventKind.BUDGET, actor=_actor(by), about=budget.id, ticks=set_to
+            workbench,
+            tx,
+            EventKind.BUDGET,
+            actor=_actor(by),
+            about=budget.id,
+            ticks=set_to,
+            **_named(of),
         )
 
 
@@ -151,6 +157,7 @@ def set_share(
             subject=person.pseudonym,
             about=budget.id,
             **({} if share is None else {"ticks": share}),
+            **_named(of),
         )
 
 
@@ -160,7 +167,7 @@ def _period(workbench: Workbench, budget: Budget, name: str | None) -> Period | 
         return None
     now = budget.periods.at(to_ms(workbench.clock()))
     possible = [one for one in (now, budget.periods.at(now.end_ms)) if one.is_open]
-    found = next((one for one in possible if one.name == name), None)
+    found = next((one for one in possible if name in (one.name, one.shown)), None)
     if found is None:
         raise BudgetDecisionError(
             Message(
@@ -169,7 +176,7 @@ def _period(workbench: Workbench, budget: Budget, name: str | None) -> Period | 
                 {
                     "period": name[:40],
                     "title": budget.title,
-                    "possible": ", ".join(one.name for one in possible) or "–",
+                    "possible": ", ".join(one.shown for one in possible) or "–",
                 },
             )
         )
@@ -191,6 +198,11 @@ def _counting(
     alone = {one.period for one in tx.allotments.about(budget.id, pseudonym)}
     possible = (now, budget.periods.at(now.end_ms))
     return [None, *(one for one in possible if one.name in alone)]
+
+
+def _named(of: Period | None) -> dict[str, str]:
+    """The detail of an event that says for which period alone it was decided."""
+    return {} if of is None else {"period": of.name}
 
 
 def _granted(tx: Transaction, budget: Budget, period: Period) -> int:

@@ -94,7 +94,7 @@ def of_budget(
             flavours=flavours_of(workbench, inside, spoken),
             members=members_of(workbench, tx, drawn, spoken),
             requests=_requests(workbench, tx, viewer, budget, spoken),
-            decisions=_decisions(tx, viewer, budget, spoken),
+            decisions=_decisions(tx, viewer, budget, periods, spoken),
             children=_children(workbench, tx, viewer, budget, of, paid, spoken),
             statements=months,
             may_decide=may_decide(viewer, budget),
@@ -155,11 +155,11 @@ def _period(
     now = budget.periods.at(to_ms(workbench.clock()))
     if name is None:
         return now if now.is_open or not periods else periods[0]
-    known = {period.name: period for period in [now, *periods]}
-    if name not in known:
-        listed = ", ".join(period.name for period in periods) or "none"
-        raise UnknownMonthError(f"{budget.id} has no period {name[:40]!r}; there are {listed}.")
-    return known[name]
+    for one in (now, *periods):
+        if name in (one.name, one.shown):
+            return one
+    listed = ", ".join(one.shown for one in periods) or "none"
+    raise UnknownMonthError(f"{budget.id} has no period {name[:40]!r}; there are {listed}.")
 
 
 def _requests(
@@ -178,11 +178,12 @@ def _requests(
 
 
 def _decisions(
-    tx: Transaction, viewer: Person | None, budget: Budget, language: str
+    tx: Transaction, viewer: Person | None, budget: Budget, periods: list[Period], language: str
 ) -> tuple[DecisionView, ...]:
     made = tx.allotments.of_budget(budget.id)[: -_DECISIONS - 1 : -1]
     names = Names.among(tx, [name for one in made for name in (one.made_by, one.person)])
     reader = viewer.pseudonym if viewer is not None else None
+    titles = {one.name: one.shown for one in periods}
 
     def said(pseudonym: str | None) -> str:
         shown = names.shown(pseudonym, reader)
@@ -193,7 +194,7 @@ def _decisions(
             at=from_ms(one.made_ms),
             who=said(one.made_by),
             whom=said(one.person),
-            period=one.period,
+            period=titles.get(one.period, one.period) if one.period else None,
             ticks=one.ticks,
         )
         for one in made

@@ -177,17 +177,12 @@ def page_of(budget: str) -> str:
     return f"/hub/labwerk/budget/{budget}"
 
 
-def is_dates(period: str) -> bool:
-    """Whether a period is called by its first and last day, such as 2026-10-12..2027-02-05."""
-    return _DATES.fullmatch(period) is not None
-
-
 def period_title(period: str) -> Localized:
     """What people call a period: a month by its name and year, a term by its own name.
 
     One between two dates is called by its days.
     """
-    if is_dates(period):
+    if _DATES.fullmatch(period):
         first, last = map(date.fromisoformat, period.split(".."))
         return Localized(**{one: formats.span(first, last, one) for one in LANGUAGES})
     if not _MONTH.fullmatch(period):
@@ -195,14 +190,15 @@ def period_title(period: str) -> Localized:
     return Localized(**{language: formats.month(period, language) for language in LANGUAGES})
 
 
+def period_called(budget: Budget | None, period: str) -> Localized:
+    """What people call a budget's period by its name (None: the budget left the settings)."""
+    terms = budget.periods.terms if budget and isinstance(budget.periods, Terms) else ()
+    own = (term.title for term in terms if term.name == period and term.title)
+    return period_title(next(own, period))
+
+
 def _facts(budget: Budget, period: str, **more: Param) -> dict[str, Param]:
-    return {"title": budget.title, "period": period_title(_called(budget, period)), **more}
-
-
-def _called(budget: Budget, period: str) -> str:
-    """The title of a budget's period by its name, if it has one of its own."""
-    terms = budget.periods.terms if isinstance(budget.periods, Terms) else ()
-    return next((term.title for term in terms if term.name == period and term.title), period)
+    return {"title": budget.title, "period": period_called(budget, period), **more}
 
 
 def _decided_at(budget: Budget, request: BudgetRequest) -> str:

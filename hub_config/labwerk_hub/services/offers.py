@@ -48,7 +48,7 @@ def not_entitled(person_name: str) -> Refusal:
     return Refusal(
         Reason.NOT_ENTITLED,
         Message(
-            "%(person)s belongs to no institution of this workbench. "
+            "%(person)s belongs to no institution that takes part here. "
             "Sign out and in again, or tell an operator.",
             {"person": person_name},
         ),

@@ -81,13 +81,16 @@ def of_person(
 
 
 def month_of(workbench: Workbench, text: str | None) -> Month:
-    """The month that is meant; this one for None. Raises UnknownMonthError."""
+    """The month that is meant; this one for None. Raises UnknownMonthError, also for later ones."""
     if text is None:
         return Month.of(today(workbench))
     try:
-        return Month.parse(text)
+        month = Month.parse(text)
     except ValueError:
         raise UnknownMonthError(f"{text[:20]!r} is no month; write it like 2026-11.") from None
+    if month.first_day > today(workbench):
+        raise UnknownMonthError(f"{month.name} has not begun; name a month that has.")
+    return month
 
 
 def _require_see(viewer: Person | None, person: Person | None) -> None:

@@ -78,8 +78,8 @@ def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
             Finding(
                 "",
                 head,
-                f"No event and no posting has the hash {head}: the end of a chain was cut off, "
-                "or all of it was written anew.",
+                f"No event, posting or decision has the hash {head}: the end of a chain was cut "
+                "off, or all of it was written anew.",
             )
             for head in sorted(missing)
         ]
