@@ -19,6 +19,32 @@ PUBLIC_URL = f"http://127.0.0.1:{PUBLIC_PORT}"
 PROVIDER_PORT = 19400
 SHIPPED = REPOSITORY / "hub_config" / "labwerk.toml"
 
+
+def flavour(
+    name: str,
+    title: str,
+    slices: Mapping[str, str],
+    *,
+    cpus: float = 1.0,
+    memory_gib: int = 2,
+    longest_hours: int = 1,
+    **more: int,
+) -> str:
+    """A flavour's table; ``slices`` maps models to profiles, and ``more`` are settings beside."""
+    served = ", ".join(f'"{model}" = "{profile}"' for model, profile in slices.items())
+    lines = [
+        "[[flavours]]",
+        f'name = "{name}"',
+        f'title = "{title}"',
+        *([f"slices = {{ {served} }}"] if slices else []),
+        f"cpus = {cpus}",
+        f"memory_gib = {memory_gib}",
+        *(f"{key} = {value}" for key, value in more.items()),
+        f"longest_hours = {longest_hours}",
+    ]
+    return "\n" + "\n".join(lines) + "\n"
+
+
 #: A fourth GPU, declared as real, with a device name for each slice of its layout: the
 #: engine is then asked for devices and the referee judges every start. Its driver is
 #: nowhere, so nothing can be computed on it. The demo's three stay as they are shipped.
@@ -38,68 +64,36 @@ name = "{REAL_GPU}"
 model = "A30-24GB"
 layout = ["2g.12gb@0", "1g.6gb@2", "1g.6gb@3"]
 devices = [{", ".join(f'"{device}"' for device in DEVICES)}]
-
-[[flavours]]
-name = "single"
-title = "The one slice"
-slices = {{ "A30-24GB" = "2g.12gb" }}
-cpus = 1.0
-memory_gib = 2
-longest_hours = 1
-"""
+""" + flavour("single", "The one slice", {"A30-24GB": "2g.12gb"})
 
 #: The cards of the stand-in driver (see support/nvml), all in MIG mode and cut at start.
 #: Of the first model, no flavour of the demo is cut.
 BOARDS = ("H200-141GB", "H200-141GB", "RTX-PRO-6000-Blackwell-96GB")
 #: Flavours that only those cards serve.
-_DRIVEN = """
-[[flavours]]
-name = "cut"
-title = "A seventh, cut at start"
-slices = { "H200-141GB" = "1g.18gb" }
-cpus = 1.0
-memory_gib = 2
-longest_hours = 1
-
-[[flavours]]
-name = "cut-half"
-title = "A half, cut at start"
-slices = { "H200-141GB" = "3g.71gb" }
-cpus = 1.0
-memory_gib = 2
-longest_hours = 1
-
-[[flavours]]
-name = "cut-rtx"
-title = "A half of twelve units, cut at start"
-slices = { "RTX-PRO-6000-Blackwell-96GB" = "2g.48gb-me" }
-cpus = 1.0
-memory_gib = 2
-longest_hours = 1
-
-[[flavours]]
-name = "lively"
-title = "For those who do something"
-slices = { "H200-141GB" = "2g.35gb" }
-cpus = 1.0
-memory_gib = 2
-default_hours = 1
-longest_hours = 2
-idle_minutes = 1
-"""
+_DRIVEN = "".join(
+    [
+        flavour("cut", "A seventh, cut at start", {"H200-141GB": "1g.18gb"}),
+        flavour("cut-half", "A half, cut at start", {"H200-141GB": "3g.71gb"}),
+        flavour(
+            "cut-rtx",
+            "A half of twelve units, cut at start",
+            {"RTX-PRO-6000-Blackwell-96GB": "2g.48gb-me"},
+        ),
+        flavour(
+            "lively",
+            "For those who do something",
+            {"H200-141GB": "2g.35gb"},
+            longest_hours=2,
+            default_hours=1,
+            idle_minutes=1,
+        ),
+    ]
+)
 
 #: A class: as many students, and not quite as many slices of a flavour that is theirs alone.
 STUDENTS = tuple(f"student-{number:02}" for number in range(1, 31))
 SEATS = 28
-_CLASS = """
-[[flavours]]
-name = "seat"
-title = "A seat in class"
-slices = { "A100-80GB" = "1g.10gb" }
-cpus = 1.0
-memory_gib = 2
-longest_hours = 1
-"""
+_CLASS = flavour("seat", "A seat in class", {"A100-80GB": "1g.10gb"})
 _SEATED_GPU = """
 [[gpus]]
 name = "sim-class-{number}"

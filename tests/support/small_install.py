@@ -22,6 +22,7 @@ from labwerk_hub.settings import Settings, load_settings
 
 from support.accounts import identity
 from support.environment import REPOSITORY
+from support.settings import flavour
 
 HOUR_MS = 3_600_000
 #: A GPU of each kind: fixed slices, cut at start, twelve units, shared in time.
@@ -70,44 +71,29 @@ name = "rotor"
 title = "Rotor"
 group = "project-rotor"
 
-[[flavours]]
-name = "small"
-title = "Small GPU slice"
-slices = {{ "H100-80GB" = "1g.10gb" }}
-cpus = 1.0
-memory_gib = 3
-longest_hours = 8
-
-[[flavours]]
-name = "large"
-title = "Half a GPU"
-slices = {{ "H100-80GB" = "3g.40gb", "RTX-PRO-6000-Blackwell-96GB" = "2g.48gb" }}
-cpus = 2.0
-memory_gib = 6
-longest_hours = 4
-
-[[flavours]]
-name = "share"
-title = "A share of a GPU"
-slices = {{ "A30-24GB" = "shared-4" }}
-cpus = 1.0
-memory_gib = 2
-longest_hours = 4
-
-[[flavours]]
-name = "cpu"
-title = "No GPU"
-cpus = 1.0
-memory_gib = 2
-ticks = 0
-longest_hours = 4
-
 [[demo.people]]
 login = "anna"
 try = "Try it."
 [demo.people.claims]
 name = "Anna Müller"
 """
+_FLAVOURS = "".join(
+    [
+        flavour(
+            "small", "Small GPU slice", {"H100-80GB": "1g.10gb"}, memory_gib=3, longest_hours=8
+        ),
+        flavour(
+            "large",
+            "Half a GPU",
+            {"H100-80GB": "3g.40gb", "RTX-PRO-6000-Blackwell-96GB": "2g.48gb"},
+            cpus=2.0,
+            memory_gib=6,
+            longest_hours=4,
+        ),
+        flavour("share", "A share of a GPU", {"A30-24GB": "shared-4"}, longest_hours=4),
+        flavour("cpu", "No GPU", {}, longest_hours=4, ticks=0),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -174,7 +160,7 @@ def install(folder: Path, pool: str = POOL) -> SmallInstall:
     """Make one in ``folder``, or take up the one that is there with another pool."""
     state, file = folder / "state", folder / "labwerk.toml"
     (state / "run").mkdir(parents=True, exist_ok=True)
-    file.write_text(_REST.format(state=state) + pool, encoding="utf-8")
+    file.write_text(_REST.format(state=state) + _FLAVOURS + pool, encoding="utf-8")
     settings, places = load_settings(file), Places(state)
     shutil.copy(file, places.settings)
     Origin(REPOSITORY, file, f"unix://{folder}/no-engine.sock").write(places.origin)
