@@ -13,7 +13,6 @@ from labwerk_hub.domain.requests import RequestState
 from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services import audit, budget_requests, request_decisions
 from labwerk_hub.services.budget_requests import BudgetRequestError, UnknownRequestError
-from labwerk_hub.services.budgets import UnknownBudgetError
 from support.mailing import somebody
 from support.request_site import ADMIN, HOUR, ROTOR, THR, RequestSite, request_site
 from support.workbench import Bench
@@ -145,11 +144,20 @@ def test_nobody_asks_for_what_pays_for_others(site: RequestSite) -> None:
     work = site.bench.workbench
     with pytest.raises(BudgetRequestError, match="Nothing of yours is paid from"):
         budget_requests.ask(work, site.mira, ROTOR)
-    with pytest.raises(UnknownBudgetError, match="project/nix"):
-        budget_requests.ask(work, site.anna, "project/nix")
     for amount in (0, -HOUR, 1 << 60):
         with pytest.raises(BudgetRequestError, match="above zero"):
             budget_requests.ask(work, site.anna, ROTOR, amount)
+
+
+@pytest.mark.parametrize("name", [ROTOR, "project/nix"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_asking_does_not_tell_whether_there_is_such_a_budget_or_what_it_is_called(
+    site: RequestSite, name: str, whole: bool
+) -> None:
+    outsider = somebody(site.bench.workbench, "Otto Vogel")
+    with pytest.raises(BudgetRequestError) as refused:
+        budget_requests.ask(site.bench.workbench, outsider, name, whole=whole)
+    assert refused.value.message == f"Nothing of yours is paid from “{name}”."
 
 
 def test_only_whoever_answers_for_a_budget_asks_for_the_whole_of_it(site: RequestSite) -> None:

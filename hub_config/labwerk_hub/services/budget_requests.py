@@ -22,7 +22,7 @@ from labwerk_hub.domain.requests import BudgetRequest, RequestState
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit, mail, mail_texts
-from labwerk_hub.services.budgets import budget_of, payers_of
+from labwerk_hub.services.budgets import payers_of
 from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -78,22 +78,11 @@ def ask(
     Without ``wanted_ticks`` they choose how much. ``whole`` asks for the budget itself, which
     is for those who answer for it. Who has asked for the same before changes what they asked
     for, and what they leave out stays as it was; what they withdrew is open again, and nobody
-    is told a second time. Raises UnknownBudgetError, BudgetRequestError.
+    is told a second time. Raises BudgetRequestError.
     """
-    budget = budget_of(workbench, budget_name)
     if wanted_ticks is not None:
         check_amount(wanted_ticks)
-    if whole and not may_ask_whole(person, budget):
-        raise BudgetRequestError(
-            Message(
-                "More for the whole budget “%(title)s” is asked for by those who answer for it.",
-                {"title": budget.title},
-            )
-        )
-    if not whole and budget not in _payers(workbench, person):
-        raise BudgetRequestError(
-            Message("Nothing of yours is paid from “%(title)s”.", {"title": budget.title})
-        )
+    budget = _asked_of(workbench, person, budget_name, whole)
     now_ms = to_ms(workbench.clock())
     period = budget.periods.at(now_ms)
     if not period.is_open:
@@ -248,6 +237,29 @@ def _asked(workbench: Workbench, tx: Transaction, requests: Iterable[BudgetReque
             decider = tx.people.by_name(request.decided_by) if request.decided_by else None
             found.append(Asked(request, budget, person, decider))
     return found
+
+
+def _asked_of(workbench: Workbench, person: Person, name: str, whole: bool) -> Budget:
+    """The budget of an id, if the person may ask for more of it, or for more for the whole.
+
+    Who is not paid from it and does not answer for it is not told whether there is such a one.
+    Raises BudgetRequestError.
+    """
+    budget = workbench.catalogue.budgets.get(name)
+    if budget is not None and whole and may_ask_whole(person, budget):
+        return budget
+    if budget is None or budget not in _payers(workbench, person):
+        raise BudgetRequestError(
+            Message("Nothing of yours is paid from “%(title)s”.", {"title": name[:80]})
+        )
+    if whole:
+        raise BudgetRequestError(
+            Message(
+                "More for the whole budget “%(title)s” is asked for by those who answer for it.",
+                {"title": budget.title},
+            )
+        )
+    return budget
 
 
 def _payers(workbench: Workbench, person: Person) -> tuple[Budget, ...]:
