@@ -1,5 +1,6 @@
 """Charges: intervals, days, periods and sums, in integers."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labwerk_hub.domain.ledger import Entry, Posting, PostingKind, charge_entries
 from labwerk_hub.domain.metering import Usage, ticks_between, to_ms, usages
-from labwerk_hub.domain.periods import OUTSIDE, Months, Term, Terms, day_end_ms, midnight_ms
+from labwerk_hub.domain.periods import OUTSIDE, Months, Period, Term, Terms, day_end_ms, midnight_ms
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONTHS = Months(BERLIN)
@@ -166,8 +167,9 @@ def test_the_hash_of_a_posting_depends_on_all_that_it_says_and_on_the_one_before
         Posting(PostingKind.GRANT, "k", 6, "labwerk", entries).linked(1, "0" * 64),
         Posting(PostingKind.CARRY, "k", 5, "labwerk", entries).linked(1, "0" * 64),
         Posting(PostingKind.GRANT, "k", 5, "labwerk", entries[::-1]).linked(1, "0" * 64),
+        replace(one, opens=Period("p", 7, 9)).linked(1, "0" * 64),
     }
-    assert len(told) == 6
+    assert len(told) == 7
 
 
 def test_a_day_is_never_longer_than_what_is_left_of_it() -> None:

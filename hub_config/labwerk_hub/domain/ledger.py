@@ -16,6 +16,7 @@ from enum import StrEnum
 from labwerk_hub.domain.chain import canonical, link
 from labwerk_hub.domain.gpu import TICKS_PER_GPU_SECOND
 from labwerk_hub.domain.metering import Usage
+from labwerk_hub.domain.periods import Period
 
 TICKS_PER_GPU_HOUR = TICKS_PER_GPU_SECOND * 3600
 #: More than any pool has in a year, and exact wherever numbers go.
@@ -95,7 +96,10 @@ class Charged:
 
 @dataclass(frozen=True)
 class Posting:
-    """Entries that are booked at once, for one reason, under a key that is booked once."""
+    """Entries that are booked at once, for one reason, under a key that is booked once.
+
+    A grant ``opens`` the period that it is for: it keeps when that begins and ends.
+    """
 
     kind: PostingKind
     key: str
@@ -104,14 +108,23 @@ class Posting:
     entries: tuple[Entry, ...]
     session: str | None = None
     charged: Charged | None = None
+    opens: Period | None = None
 
     def __post_init__(self) -> None:
         if sum(entry.ticks for entry in self.entries) != 0:
             raise ValueError(f"{self.key}: the entries do not add up to zero")
 
+    @property
+    def booked(self) -> tuple[object, ...]:
+        """What it is about, besides its session, in the columns' order."""
+        if self.charged is not None:
+            return self.charged.booked
+        if self.opens is not None:
+            return self.opens.start_ms, self.opens.end_ms, *(None,) * 6
+        return (None,) * 8
+
     def content(self, number: int) -> str:
         """What the chain is linked with, for the posting that is the ``number``-th."""
-        of = self.charged
         return canonical(
             [
                 number,
@@ -120,7 +133,7 @@ class Posting:
                 self.made_ms,
                 self.made_by,
                 self.session,
-                *(of.booked if of is not None else (None,) * 8),
+                *self.booked,
                 [list(astuple(entry)) for entry in self.entries],
             ]
         )

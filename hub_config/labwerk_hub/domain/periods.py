@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 #: The name of a time in which a budget has no period.
 OUTSIDE = "outside"
 #: Later, and earlier, than any session.
-_FAR_MS = 1 << 47
+FAR_MS = 1 << 47
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Terms:
         index = bisect_right([period.start_ms for period in periods], moment_ms) - 1
         if index >= 0 and moment_ms < periods[index].end_ms:
             return periods[index]
-        began = periods[index].end_ms if index >= 0 else -_FAR_MS
-        ends = periods[index + 1].start_ms if index + 1 < len(periods) else _FAR_MS
+        began = periods[index].end_ms if index >= 0 else -FAR_MS
+        ends = periods[index + 1].start_ms if index + 1 < len(periods) else FAR_MS
         return Period(OUTSIDE, began, ends)
 
     def before(self, period: Period) -> Period | None:
@@ -111,7 +111,7 @@ class Always:
 
     def at(self, moment_ms: int) -> Period:  # noqa: ARG002 - the protocol's
         """That period."""
-        return Period(self.name, -_FAR_MS, _FAR_MS)
+        return Period(self.name, -FAR_MS, FAR_MS)
 
     def before(self, period: Period) -> Period | None:  # noqa: ARG002 - the protocol's
         """There is none."""

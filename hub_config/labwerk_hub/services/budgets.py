@@ -30,8 +30,9 @@ from labwerk_hub.domain.ledger import (
     used,
 )
 from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.openings import as_opened
 from labwerk_hub.domain.people import Person
-from labwerk_hub.domain.periods import Always, Months, Period, day_of
+from labwerk_hub.domain.periods import Always, Months, Period, day_end_ms, day_of
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.tables import Transaction
@@ -150,13 +151,17 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
         due += [
             (budget, wanted)
             for wanted in (period, following)
-            if wanted is not None and wanted.is_open
+            if wanted is not None and (wanted.is_open or wanted is period)
             if opened.is_due(budget.id, wanted.name, now_ms)
         ]
     if not due:
         return
     with workbench.database.writing() as tx:
         for budget, period in due:
+            if not period.is_open:
+                _end_what_was_on(workbench, tx, budget)
+                done[budget.id, period.name] = True
+                continue
             whole = open_period(workbench, tx, budget, period)
             if period.start_ms <= now_ms:
                 whole &= _carry(workbench, tx, budget, period)
@@ -172,8 +177,21 @@ def open_period(
     """Grant a budget what it is to have in a period, less or more as was decided since.
 
     What is used, held or given on cannot be taken away any more, and nobody gives more than
-    they have. Whether the budget has by now what it is to have.
+    they have. The ledger keeps when the period begins and ends, also if that is all that is
+    new. Whether the budget has by now what it is to have.
     """
+    whole = _grant_missing(workbench, tx, budget, period, by)
+    if period.is_open:
+        known = tx.ledger.opened(budget.id, period)
+        if known != replace(period, title=""):
+            _open(workbench, tx, budget, period, (), by)
+    return whole
+
+
+def _grant_missing(
+    workbench: Workbench, tx: Transaction, budget: Budget, period: Period, by: str
+) -> bool:
+    """Grant what is missing, or take back what is too much; whether nothing is missing now."""
     if budget.parent is not None:
         _return_to_others(workbench, tx, budget, period, by)
     wanted = granted_to(budget, period, tx.allotments.about(budget.id, None))
@@ -235,12 +253,37 @@ def _grant(
     by: str,
 ) -> None:
     """Book that a budget has ``ticks`` more (or less), with what others gave or got back."""
-    if not ticks:
-        return
+    if ticks:
+        entries += move(budget.id, period.name, GRANTED, FREE, ticks)
+        _open(workbench, tx, budget, period, entries, by)
+
+
+def _open(
+    workbench: Workbench,
+    tx: Transaction,
+    budget: Budget,
+    period: Period,
+    entries: tuple[Entry, ...],
+    by: str,
+) -> None:
+    """Book grants of a period, or that there are none, with when it begins and ends."""
+    entries = entries or (Entry(budget.id, period.name, GRANTED, 0),)
     number = tx.ledger.head().number + 1
     key = f"grant:{budget.id}:{period.name}:{number}"
-    entries += move(budget.id, period.name, GRANTED, FREE, ticks)
-    tx.ledger.post(Posting(PostingKind.GRANT, key, to_ms(workbench.clock()), by, entries))
+    now_ms = to_ms(workbench.clock())
+    tx.ledger.post(Posting(PostingKind.GRANT, key, now_ms, by, entries, opens=period))
+
+
+def _end_what_was_on(workbench: Workbench, tx: Transaction, budget: Budget) -> None:
+    """Of a budget that has no period now, end with this day what the ledger has as one.
+
+    Its end was moved to before now, or it left the settings: until now it was used.
+    """
+    now_ms, zone = to_ms(workbench.clock()), workbench.policy.zone
+    was_on = as_opened(tx.ledger.openings_of(budget.id), zone).at(now_ms)
+    ends_ms = day_end_ms(now_ms, zone)
+    if was_on.is_open and was_on.end_ms > ends_ms:
+        _open(workbench, tx, budget, replace(was_on, end_ms=ends_ms), (), BY_ITSELF)
 
 
 def _carry(workbench: Workbench, tx: Transaction, budget: Budget, period: Period) -> bool:

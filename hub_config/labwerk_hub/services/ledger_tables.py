@@ -8,6 +8,8 @@ from typing import Protocol
 from labwerk_hub.domain.allotments import Allotment
 from labwerk_hub.domain.budgets import Figures
 from labwerk_hub.domain.ledger import Posting
+from labwerk_hub.domain.openings import Opening
+from labwerk_hub.domain.periods import Period
 from labwerk_hub.domain.usage import UsageSum
 from labwerk_hub.services.audit_tables import Head
 
@@ -43,6 +45,12 @@ class Ledger(Protocol):
 
     def periods_of(self, budget: str) -> list[str]:
         """The periods in which anything was booked for a budget, in their names' order."""
+
+    def openings_of(self, budget: str) -> list[Opening]:
+        """The periods of a budget as they were opened, in that order."""
+
+    def opened(self, budget: str, period: Period) -> Period | None:
+        """As what a period was opened last; or another one at the same time, if that came later."""
 
 
 class UsageSums(Protocol):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.metering import to_ms
+from labwerk_hub.domain.openings import Opening, as_opened
 from labwerk_hub.domain.periods import Months, Period, day_of
 from labwerk_hub.domain.statement import AsOf, Grant, Line, Month, Position, Statement, sums_of
 from labwerk_hub.errors import LabwerkError
@@ -142,7 +143,8 @@ def _make(
     final = as_of is None and is_final(workbench, tx, month)
     heads = tx.statements.heads(month, end_ms, as_of)
     grants = tx.statements.grants(institution, heads.posting, end_ms, as_of)
-    listed = _Positions(workbench, tx, institution, month, as_of)
+    openings = tx.statements.openings(heads.posting, end_ms, as_of)
+    listed = _Positions(workbench, tx, institution, month, as_of, openings)
     return Statement(
         institution=institution,
         month=month.name,
@@ -189,9 +191,9 @@ def _month(workbench: Workbench, text: str | None) -> Month:
 class _Positions:
     """The budgets of an institution in their periods, as of a month's end.
 
-    Which budgets there were and what they were granted says the ledger, so that a project
-    that begins or leaves later changes no earlier statement. When a term began and ended
-    only the settings say.
+    Which budgets there were, what they were granted, and when their periods began and ended
+    says the ledger, so that settings that change later change no earlier statement. Only of
+    what was booked before the ledger kept those the settings have to say it.
     """
 
     def __init__(
@@ -201,7 +203,9 @@ class _Positions:
         institution: str,
         month: Month,
         as_of: AsOf | None,
+        openings: Mapping[str, Sequence[Opening]],
     ) -> None:
+        self._openings = openings
         self._workbench, self._tx, self._institution = workbench, tx, institution
         self._month, self._zone, self._as_of = month, workbench.policy.zone, as_of
 
@@ -216,14 +220,24 @@ class _Positions:
                 if grant is not nothing or position.used:
                     yield position
 
+    def _rule(self, budget: str, granted: Collection[tuple[str, str]]) -> Callable[[int], Period]:
+        """Which period of a budget a moment was in, as the ledger had it at the month's end."""
+        openings = self._openings.get(budget, ())
+        by_month = (budget, self._month.name) in granted
+        if openings and not (
+            by_month and self._month.name not in {o.period.name for o in openings}
+        ):
+            return as_opened(openings, self._zone).at
+        if by_month:
+            return Months(self._zone).at  # as it was then, whatever the settings say now
+        return known_or_gone(self._workbench, budget, self._institution).periods.at
+
     def _periods(self, budget: str, granted: Collection[tuple[str, str]]) -> Iterator[Period]:
         """The periods of a budget that the month is in, one after the other."""
-        rule = known_or_gone(self._workbench, budget, self._institution).periods
-        if (budget, self._month.name) in granted:
-            rule = Months(self._zone)  # as it was then, whatever the settings say now
+        period_at = self._rule(budget, granted)
         start_ms, end_ms = self._month.start_ms(self._zone), self._month.end_ms(self._zone)
         while start_ms < end_ms:
-            period = rule.at(start_ms)
+            period = period_at(start_ms)
             if period.is_open:
                 yield period
             else:  # as long as it is within the month: it has no beginning or end of its own

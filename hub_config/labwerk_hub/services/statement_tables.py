@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from labwerk_hub.domain.openings import Opening
 from labwerk_hub.domain.statement import AsOf, Grant, Heads, Line, Month
 
 
@@ -28,6 +30,11 @@ class Statements(Protocol):
         Counted is what was booked by the posting of this number, or before ``end_ms``, of
         what was booked by then.
         """
+
+    def openings(
+        self, posting: int, end_ms: int, as_of: AsOf | None = None
+    ) -> Mapping[str, list[Opening]]:
+        """Every budget's periods as they were opened, of what :meth:`grants` counts."""
 
     def used(
         self, institution: str, first: str, last: str, as_of: AsOf, budget: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from labwerk_hub.adapters.sql.openings import latest_opening, openings
 from labwerk_hub.adapters.sql.tables import balances, entries, postings
 from labwerk_hub.adapters.sql.upsert import add_to
 from labwerk_hub.adapters.sql.usage import add_usage
@@ -21,10 +22,16 @@ from labwerk_hub.domain.ledger import (
     PostingKind,
     held,
 )
+from labwerk_hub.domain.openings import Opening
+from labwerk_hub.domain.periods import Period
 from labwerk_hub.services.audit_tables import Head
 
 #: Made once, since every charge asks for them.
 _POST, _ENTER = insert(postings), insert(entries)
+#: The columns of what a posting is about, in the order in which they are chained.
+_BOOKED = (
+    "start_ms", "end_ms", "idle_ms", "flavour", "institution", "budget", "person", "day",
+)  # fmt: skip
 _ACCOUNTS = select(balances.c.account, balances.c.ticks).where(
     (balances.c.budget == bindparam("of_budget")) & (balances.c.period == bindparam("in_period"))
 )
@@ -66,14 +73,7 @@ class SqlLedger:
             "made_ms": posting.made_ms,
             "made_by": posting.made_by,
             "session": posting.session,
-            "start_ms": of.start_ms if of else None,
-            "end_ms": of.end_ms if of else None,
-            "idle_ms": of.idle_ms if of else None,
-            "flavour": of.flavour if of else None,
-            "institution": of.institution if of else None,
-            "budget": of.budget if of else None,
-            "person": of.person if of else None,
-            "day": of.day if of else None,
+            **dict(zip(_BOOKED, posting.booked, strict=True)),
             "hash": posting.linked(number, head.hash),
         }
         self._connection.execute(_POST, row)
@@ -176,6 +176,14 @@ class SqlLedger:
             .order_by(balances.c.period)
         )
         return list(self._connection.scalars(query))
+
+    def openings_of(self, budget: str) -> list[Opening]:
+        """The periods of a budget as they were opened, in that order."""
+        return openings(self._connection, entries.c.budget == budget).get(budget, [])
+
+    def opened(self, budget: str, period: Period) -> Period | None:
+        """The latest opening of a period of a budget, or of another one at the same time."""
+        return latest_opening(self._connection, budget, period)
 
     def _drop_empty(self, session: str) -> None:
         """Sessions are many; what nothing is held for any more need not be kept."""

@@ -6,29 +6,22 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, or_, select, true
+from sqlalchemy import Connection, Select, and_, case, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from labwerk_hub.adapters.sql.event_tables import events
+from labwerk_hub.adapters.sql.openings import GRANTS, openings
 from labwerk_hub.adapters.sql.tables import balances, entries, postings, usage_sums
 from labwerk_hub.domain.budgets import BudgetKind, budget_id
 from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.ledger import CARRIED, GIVEN, GRANTED, OVER, PostingKind
+from labwerk_hub.domain.openings import Opening
 from labwerk_hub.domain.statement import AsOf, Grant, Heads, Line, Month
 
 _MONTH = len("2026-11")
 #: Beside the accounts: what no posting granted, and how many entries count.
 _BEFORE, _IN_TIME = "before", "in time"
-#: As the index of them has it: what is bound to a statement later would not use it.
-_GRANTS = postings.c.kind.in_(
-    bindparam(
-        "kinds",
-        [PostingKind.GRANT.value, PostingKind.CARRY.value],
-        expanding=True,
-        literal_execute=True,
-    )
-)
 
 
 class SqlStatements:
@@ -66,15 +59,13 @@ class SqlStatements:
         self, institution: str, posting: int, end_ms: int, as_of: AsOf | None = None
     ) -> list[Grant]:
         """What came to an institution's budgets and those given from it, by budget and period."""
-        in_time = or_(postings.c.id <= posting, postings.c.made_ms < end_ms)
-        if as_of is not None:
-            in_time = and_(in_time, postings.c.id <= as_of.posting)
+        in_time = _in_time(posting, end_ms, as_of)
         query = (
             select(entries, in_time.label("in_time"))
             .join_from(postings, entries, entries.c.posting == postings.c.id)
-            .where(_GRANTS & entries.c.account.in_([GRANTED, CARRIED, GIVEN]))
+            .where(GRANTS & entries.c.account.in_([GRANTED, CARRIED, GIVEN]))
             # Few postings grant anything: SQLite would look for them from all entries.
-            .where(entries.c.posting.in_(select(postings.c.id).where(_GRANTS)))
+            .where(entries.c.posting.in_(select(postings.c.id).where(GRANTS)))
         )
         rows = self._connection.execute(query).all()
         own = budget_id(BudgetKind.INSTITUTION, institution)
@@ -91,12 +82,18 @@ class SqlStatements:
             # What is carried on to the next period leaves this one only after it has ended.
             if row.in_time and (row.account != CARRIED or row.ticks < 0):
                 of[row.account] += row.ticks
-                of[_IN_TIME] += 1
+                of[_IN_TIME] += bool(row.ticks)
         return [
             Grant(budget, period, of[_BEFORE] - of[GRANTED], -of[CARRIED], of[GIVEN])
             for (budget, period), of in sorted(sums.items())
             if of[_IN_TIME] or of[_BEFORE]
         ]
+
+    def openings(
+        self, posting: int, end_ms: int, as_of: AsOf | None = None
+    ) -> dict[str, list[Opening]]:
+        """Every budget's periods as they were opened, of what :meth:`grants` counts."""
+        return openings(self._connection, _in_time(posting, end_ms, as_of))
 
     def used(
         self, institution: str, first: str, last: str, as_of: AsOf, budget: str | None = None
@@ -191,6 +188,11 @@ class SqlStatements:
     def _last(self, query: Select[tuple[int, str]]) -> tuple[int, str]:
         row = self._connection.execute(query.limit(1)).first()
         return (0, GENESIS) if row is None else (int(row.id), str(row.hash))
+
+
+def _in_time(posting: int, end_ms: int, as_of: AsOf | None) -> ColumnElement[bool]:
+    in_time = or_(postings.c.id <= posting, postings.c.made_ms < end_ms)
+    return in_time if as_of is None else and_(in_time, postings.c.id <= as_of.posting)
 
 
 def _charges(as_of: AsOf | None) -> ColumnElement[bool]:

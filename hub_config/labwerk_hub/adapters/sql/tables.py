@@ -126,6 +126,7 @@ postings = Table(
     #: A pseudonym, or what did it by itself.
     Column("made_by", String(24), nullable=False),
     Column("session", String(32), index=True),
+    #: Of the interval that is charged, or of the period that is granted for.
     Column("start_ms", BigInteger),
     Column("end_ms", BigInteger),
     Column("idle_ms", BigInteger),
