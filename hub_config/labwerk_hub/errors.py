@@ -43,7 +43,7 @@ class EngineUnreachableError(LabwerkError):
 
 
 class EngineRefusedError(LabwerkError):
-    """The container engine answers, and refuses to create or start a session's container."""
+    """The container engine answers, and refuses what is asked of it for a session."""
 
     code = "engine-refused"
 

@@ -67,14 +67,14 @@ class DockerEngine:
     def sessions(self) -> list[SessionContainer]:
         """All containers of this installation's sessions, running or not."""
         filters = {"label": [LABEL_SESSION, f"{LABEL_INSTANCE}={self._instance}"]}
-        with unreachable():
+        with _answering():
             listed = self.client.containers(all=True, filters=filters)
         found = (self.session(entry["Labels"][LABEL_SESSION]) for entry in listed)
         return [container for container in found if container is not None]
 
     def session(self, session: str) -> SessionContainer | None:
         """One session's container; None if the engine has none."""
-        with unreachable():
+        with _answering():
             try:
                 return session_container(self.client.inspect_container(session))
             except docker.errors.NotFound:
@@ -82,7 +82,7 @@ class DockerEngine:
 
     def stop(self, session: str) -> None:
         """Stop the container, giving it time to end by itself; nothing if it is gone."""
-        with unreachable():
+        with _answering():
             try:
                 self.client.stop(session, timeout=_GRACE)
             except docker.errors.NotFound:
@@ -90,7 +90,7 @@ class DockerEngine:
 
     def remove(self, session: str) -> None:
         """Remove the container with its anonymous volumes; nothing if it is gone."""
-        with unreachable():
+        with _answering():
             try:
                 self.client.remove_container(session, v=True, force=True)
             except docker.errors.NotFound:
@@ -101,7 +101,7 @@ class DockerEngine:
 
     def cpu_ns(self, session: str) -> int | None:
         """Processor time the session has used since its start; None if it does not run."""
-        with unreachable():
+        with _answering():
             try:
                 stats = self.client.stats(session, stream=False, one_shot=True)
             except docker.errors.NotFound:
@@ -115,7 +115,7 @@ class DockerEngine:
         NVIDIA's own tool says so, which the container runtime puts into every container with
         a GPU. None where there is no such tool, or no container any more.
         """
-        with unreachable():
+        with _answering():
             try:
                 asked = self.client.exec_create(session, ["nvidia-smi", "-L"], stderr=False)
                 listed = self.client.exec_start(asked["Id"])
@@ -130,7 +130,7 @@ class DockerEngine:
 
     def has_image(self, tag: str) -> bool:
         """Whether the engine holds the image."""
-        with unreachable():
+        with _answering():
             try:
                 self.client.inspect_image(tag)
             except docker.errors.NotFound:
@@ -180,13 +180,20 @@ def unreachable() -> Iterator[None]:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Turn the engine's refusal to create or start a container into our error."""
+    """Turn the engine's refusal to do something with a container into our error."""
     try:
         yield
     except docker.errors.APIError as error:
         raise EngineRefusedError(
             f"The container engine refused the session: {error.explanation or error}"
         ) from error
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn all that the engine says other than an answer into our errors."""
+    with refused(), unreachable():
+        yield
 
 
 def open_client(base_url: str | None = None) -> docker.APIClient:

@@ -109,7 +109,9 @@ def _try(session: str, verb: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwar
         return verb(*args, **kwargs)
     except LabwerkError as error:
         _log.warning("%s is left for the next reading: %s", session, error)
-        return None
+    except Exception:  # noqa: BLE001 - whatever is odd about one session is nobody else's trouble
+        _log.exception("%s is left for the next reading", session)
+    return None
 
 
 def _is_abandoned(
