@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import zipfile
 from pathlib import Path
 
 import pytest
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason
+from labwerk_hub.machine import leavers as files
 from labwerk_hub.services import audit, leavers, people
 from support.small_install import SmallInstall, install
 from support.tampering import Tamperer
@@ -53,15 +56,18 @@ def test_verify_locates_what_was_changed_and_fails(here: SmallInstall, tamperer:
 
 
 def test_verify_wants_heads_that_are_some_and_finds_those_that_were(here: SmallInstall) -> None:
-    event, posting = (line.split()[2] for line in here.run("audit", "head").text.splitlines())
-    assert here.run("audit", "verify", "--head", event).code == 0
-    missing = here.run("audit", "verify", "--head", event, "--head", "a" * 64)
-    assert (missing.code, missing.text[:38]) == (1, "No event and no posting has the hash a")
+    here.run("budgets", "set", "institution/thr", "--gpu-hours", "300")
+    of_chains = dict(line.split()[::2] for line in here.run("audit", "head").text.splitlines())
+    assert list(of_chains) == ["event", "posting", "decision"]
+    for head in of_chains.values():
+        assert here.run("audit", "verify", "--head", head).code == 0
+    missing = here.run("audit", "verify", "--head", of_chains["event"], "--head", "a" * 64)
+    assert missing.code == 1
+    assert missing.text.startswith("No event, posting or decision has the hash aaa")
     assert (
         "is no hash; it has 64 hexadecimal digits"
         in here.run("audit", "verify", "--head", "x").text
     )
-    assert posting == "0" * 64  # nothing is booked yet, and nothing to find again
 
 
 def test_events_are_listed_by_person_kind_and_day(here: SmallInstall) -> None:
@@ -69,6 +75,8 @@ def test_events_are_listed_by_person_kind_and_day(here: SmallInstall) -> None:
     assert [line.split()[0] for line in lines] == ["2", "1"]
     who = f"Anna Müller ({ANNA})"  # others may be called the same
     assert lines[0].endswith(f"{who}: The session lw-000000000001 was stopped.")
+    stopped = here.workbench.clock().astimezone(here.settings.machine.zone)
+    assert re.match(rf"2  {stopped:%Y-%m-%d} \d\d:\d\d:\d\d[+]\d\d:00  ", lines[0])
     assert here.run("audit", "list", "--person", ANNA).text.splitlines() == lines
     assert here.run("audit", "list", "--kind", "sign-in").text.splitlines() == lines[1:]
     assert here.run("audit", "list", "--since", "2999-01-01").text == "There is no such event.\n"
@@ -144,6 +152,30 @@ def test_a_home_is_given_out_without_what_only_points_elsewhere(
         assert archive.namelist() == [*files, "home/thesis/thesis.txt"]
         assert archive.read("home/thesis/thesis.txt").decode() == "…"
         assert json.loads(archive.read("record.json"))["files"]["home"] == str(home)
+
+
+def test_of_somebody_without_a_home_the_record_is_given_out(
+    here: SmallInstall, tmp_path: Path
+) -> None:
+    target = tmp_path / "anna.zip"
+    answer = here.run("people", "export", ANNA, "--with-home", "--to", str(target))
+    assert answer.text == f"What is kept of {ANNA} is in {target}; they have no home.\n"
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["record.json"]
+
+
+def test_a_file_that_cannot_be_written_to_its_end_is_not_left_behind(tmp_path: Path) -> None:
+    home, target = tmp_path / "home", tmp_path / "anna.zip"
+    home.mkdir()
+    (home / "noise").write_bytes(os.urandom(1 << 16))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            files.write_archive(target, "{}", home)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not target.exists()
 
 
 def test_a_home_in_use_is_not_given_out(tmp_path: Path) -> None:

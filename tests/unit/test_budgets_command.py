@@ -126,6 +126,12 @@ def test_what_a_person_used_is_told_by_budget_and_flavour(site: BudgetInstall) -
     assert json.loads(run(site, "use", site.anna.name, "--json"))["total"]["ticks"] == 2 * HOUR
     assert "has signed in here; `people list` shows who has." in refused(site, "use", "thr--nobody")
     assert "no month" in refused(site, "use", site.anna.name, "--month", "11/2026")
+    assert refused(site, "use", "--month", "2999-01").startswith("2999-01 has not begun")
+
+
+def test_a_table_is_told_in_one_form(site: BudgetInstall) -> None:
+    for words in (["use"], ["budgets", "show", NETZ]):
+        assert "exclude each other" in refused(site, *words, "--csv", "--json")
 
 
 def test_without_a_name_all_institutions_are_told(site: BudgetInstall) -> None:
