@@ -58,6 +58,15 @@ def test_every_command_and_option_is_in_the_readme() -> None:
             assert long in line, f"README.md does not explain {long} of {name}"
 
 
+def test_help_calls_a_command_as_the_readme_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["hub_config", "budgets", "show", "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr().out.startswith("Usage: python3 hub_config budgets show ")
+
+
 def test_every_command_can_be_run_from_a_checkout() -> None:
     """`python3 hub_config` knows them before anything is installed."""
     shown = {name for name, command in cli.labwerk.commands.items() if not command.hidden}
