@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 3.0
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the answer."""
 
-PASSED_ON = frozenset({400, 401, 403, 404, 409, 422, 503})
+PASSED_ON = frozenset({400, 401, 403, 404, 409, 413, 422, 503})
 """The service's refusals that keep their status on the way to the panel."""
 
 

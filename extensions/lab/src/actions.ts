@@ -44,7 +44,10 @@ export class Actions {
   async payWithOther(): Promise<void> {
     const { choosePayer, manager, trans } = this._options;
     const overview = this._overview();
-    if (overview === null || otherPayers(overview).length === 0) {
+    if (overview === null) {
+      return;
+    }
+    if (otherPayers(overview).length === 0) {
       manager.notify(
         trans.__('There is no other budget that may pay for you.'),
         'info',
@@ -104,9 +107,24 @@ export class Actions {
     }
   }
 
+  /** What is known now; that nothing is yet, and why, is said. */
   private _overview(): IOverview | null {
-    const { state } = this._options.model;
-    return state.status === 'ready' ? state.overview : null;
+    const { manager, model, trans } = this._options;
+    const { state } = model;
+    switch (state.status) {
+      case 'ready':
+        return state.overview;
+      case 'failed':
+        manager.notify(problemText(state.problem, trans), 'error', {
+          autoClose: false
+        });
+        return null;
+      case 'loading':
+        manager.notify(trans.__('Asking the workbench…'), 'info', {
+          autoClose: CONFIRMATION
+        });
+        return null;
+    }
   }
 }
 

@@ -36,6 +36,11 @@ export function warningAt(overview: IOverview, now: number): Warning | null {
     : warning;
 }
 
+/** Whether a warning is of the end itself, which may move and come again. */
+export function endsSoon(level: Warning): boolean {
+  return level === 'minutes' || level === 'used-up';
+}
+
 /** When a session ends: the time it is given after its budget is used up included. */
 export function endOf(session: ISession, budget: IBudget): string {
   return budget.grace_ends_at ?? session.ends_at;
@@ -96,20 +101,21 @@ export function neededSeconds(overview: IOverview): number {
   return Math.max(0, Math.min(SHORTEST, longest)) / 1000;
 }
 
-/** What is left of a budget with what running sessions may still use, in GPU-hours. */
+/** What is left of a budget, and what the session may still use if that is all. */
 export function leftText(
   { budget, session }: Pick<IOverview, 'budget' | 'session'>,
   format: Formatter,
   trans: TranslationBundle
 ): string {
   const { left_ticks: left, held_ticks: held } = budget;
-  const amount = format.gpuHours(left + held, budget);
+  const amount = format.gpuHours(left, budget);
   const granted = format.gpuHours(budget.granted_ticks, budget);
   return left <= 0 && held > 0 && session !== null
     ? trans.__(
-        '%1 of %2 GPU-hours left, all kept for this session',
+        '%1 of %2 GPU-hours left, %3 kept for this session',
         amount,
-        granted
+        granted,
+        format.gpuHours(held, budget)
       )
     : trans.__('%1 of %2 GPU-hours left', amount, granted);
 }

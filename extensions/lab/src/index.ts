@@ -12,6 +12,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { requestMore, requestOverview } from './api';
+import { addChanges } from './changes';
 import { BRAND, CommandIDs, DOMAIN } from './commands';
 import { CodeInserter } from './insert';
 import { OverviewModel } from './model';
@@ -161,41 +162,7 @@ const notices: JupyterFrontEndPlugin<void> = {
       });
       return actions;
     });
-    app.commands.addCommand(CommandIDs.extend, {
-      label: trans.__('Extend the Session'),
-      caption: trans.__('Move the end of the session as far as it may go'),
-      describedBy: { args: { type: 'object', properties: {} } },
-      execute: async () => (await ready).change('extend')
-    });
-    app.commands.addCommand(CommandIDs.payWith, {
-      label: trans.__('Let Another Budget Pay…'),
-      caption: trans.__('Choose which budget pays for the session from now on'),
-      describedBy: {
-        args: { type: 'object', properties: { budget: { type: 'string' } } }
-      },
-      execute: async args =>
-        typeof args.budget === 'string'
-          ? (await ready).payWith(args.budget)
-          : (await ready).payWithOther()
-    });
-    app.commands.addCommand(CommandIDs.askForMore, {
-      label: trans.__('Ask for More GPU-Hours'),
-      caption: trans.__('Ask those who decide about the budget for more of it'),
-      describedBy: {
-        args: { type: 'object', properties: { words: { type: 'string' } } }
-      },
-      execute: async args =>
-        (await ready).askForMore(
-          typeof args.words === 'string' ? args.words : ''
-        )
-    });
-    for (const command of [
-      CommandIDs.extend,
-      CommandIDs.payWith,
-      CommandIDs.askForMore
-    ]) {
-      palette?.addItem({ command, category: BRAND });
-    }
+    addChanges({ commands: app.commands, palette, model, trans, ready });
   }
 };
 

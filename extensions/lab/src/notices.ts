@@ -1,4 +1,4 @@
-import { endsWithBudget, warningAt } from './budgets';
+import { endsSoon, endsWithBudget, warningAt } from './budgets';
 import type { IOverview, ISession, Warning } from './wire';
 
 const MINUTE = 60_000;
@@ -36,7 +36,8 @@ export function noticesDue(overview: IOverview, now: number): INotice[] {
   const funds = budget(overview, session, now);
   // The end that a budget brings is told as such.
   const isTold =
-    (funds?.level === 'minutes' || funds?.level === 'used-up') &&
+    funds !== null &&
+    endsSoon(funds.level) &&
     endsWithBudget(overview, session);
   return [
     isTold ? null : ending(session, now),
@@ -52,17 +53,18 @@ function budget(
   now: number
 ): IBudgetNotice | null {
   const level = warningAt(overview, now);
+  if (level === null) {
+    return null;
+  }
   const { id, period, granted_ticks, grace_ends_at } = overview.budget;
-  return level === null
-    ? null
-    : {
-        // More that is granted is news, and what becomes of it as well.
-        key: `budget ${session.id} ${id} ${period} ${granted_ticks} ${level}`,
-        kind: 'budget',
-        level,
-        last:
-          grace_ends_at !== null && Date.parse(grace_ends_at) - now <= MINUTE
-      };
+  // More that is granted is news, and what becomes of it as well; so is another end.
+  const end = endsSoon(level) ? session.ends_at : '';
+  return {
+    key: `budget ${session.id} ${id} ${period} ${granted_ticks} ${level} ${end}`,
+    kind: 'budget',
+    level,
+    last: grace_ends_at !== null && Date.parse(grace_ends_at) - now <= MINUTE
+  };
 }
 
 function ending(session: ISession, now: number): INotice | null {

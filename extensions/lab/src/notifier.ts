@@ -1,7 +1,7 @@
 import type { Notification, NotificationManager } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Actions, savedText } from './actions';
-import { otherPayers, paidUntil } from './budgets';
+import { endsSoon, otherPayers, paidUntil } from './budgets';
 import { Formatter } from './format';
 import { IBudgetNotice, INotice, noticesDue } from './notices';
 import type { Told } from './told';
@@ -77,7 +77,7 @@ export class Notifier {
       // It is for the server's owner to read; a visitor's documents are saved.
       overview.visited ||
       (notice.kind === 'budget' &&
-        !(await told.isNews(session.id, overview, notice.level))) ||
+        !(await told.isNews(session, overview, notice.level))) ||
       this._told.get(notice.key) !== null
     ) {
       // While documents were saved it came to nothing, or was told.
@@ -114,7 +114,8 @@ export class Notifier {
     switch (notice.level) {
       case 'fifth':
       case 'tenth': {
-        const left = format.gpuHours(
+        // What is kept for the session counts: it may still use that.
+        const unused = format.gpuHours(
           budget.left_ticks + budget.held_ticks,
           budget
         );
@@ -122,15 +123,15 @@ export class Notifier {
         const enough = at(Math.min(until, Date.parse(budget.period_ends_at)));
         return notice.level === 'fifth'
           ? trans.__(
-              'A fifth of your budget is left: %1 of %2 GPU-hours, enough until %3 (%4).',
-              left,
+              'A fifth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
+              unused,
               granted,
               enough,
               budget.title
             )
           : trans.__(
-              'A tenth of your budget is left: %1 of %2 GPU-hours, enough until %3 (%4).',
-              left,
+              'A tenth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
+              unused,
               granted,
               enough,
               budget.title
@@ -261,8 +262,5 @@ export class Notifier {
 
 /** Whether there is still time: nothing has to be saved now. */
 function isEarly(notice: INotice): boolean {
-  return (
-    notice.kind === 'budget' &&
-    (notice.level === 'fifth' || notice.level === 'tenth')
-  );
+  return notice.kind === 'budget' && !endsSoon(notice.level);
 }

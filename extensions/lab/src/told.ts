@@ -1,6 +1,7 @@
 import type { IStateDB } from '@jupyterlab/statedb';
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
-import { IOverview, Warning, WARNINGS } from './wire';
+import { endsSoon } from './budgets';
+import { IOverview, ISession, Warning, WARNINGS } from './wire';
 
 /** Where Lab's state keeps which warnings were given. */
 const KEY = 'labwerk-lab:budget-warnings';
@@ -15,7 +16,8 @@ interface ITold {
  * Remembers which warnings of a budget were given, also when the page is loaded again.
  *
  * A warning is given once for a session, a budget and its period, and none after a worse
- * one: figures may wobble around a limit. When more is granted it begins anew.
+ * one: figures may wobble around a limit. When more is granted it begins anew. The last
+ * two are given again when the session's end has moved: it comes to its end again.
  */
 export class Told {
   /** @param state - Lab's state; without it, what was told is known until a reload. */
@@ -23,21 +25,25 @@ export class Told {
 
   /** Whether a warning is to be given now; it counts as given from then on. */
   async isNews(
-    session: string,
+    session: Pick<ISession, 'id' | 'ends_at'>,
     { budget }: Pick<IOverview, 'budget'>,
     level: Warning
   ): Promise<boolean> {
     this._loaded ??= this._load();
     await this._loaded;
-    if (this._told.session !== session) {
-      this._told = { session, worst: {} };
+    if (this._told.session !== session.id) {
+      this._told = { session: session.id, worst: {} };
     }
-    const key = `${budget.id} ${budget.period} ${budget.granted_ticks}`;
+    const { worst } = this._told;
+    const whole = `${budget.id} ${budget.period} ${budget.granted_ticks}`;
+    const key = endsSoon(level) ? `${whole} ${session.ends_at}` : whole;
     const rank = WARNINGS.indexOf(level);
-    if (rank <= (this._told.worst[key] ?? -1)) {
+    if (rank <= (worst[key] ?? -1)) {
       return false;
     }
-    this._told.worst[key] = rank;
+    worst[key] = rank;
+    // A fifth and a tenth are no news after it, wherever the end is.
+    worst[whole] = Math.max(rank, worst[whole] ?? -1);
     void this._state
       ?.save(KEY, this._told as unknown as ReadonlyJSONObject)
       .catch(() => undefined);

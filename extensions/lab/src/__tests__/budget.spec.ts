@@ -77,7 +77,7 @@ describe('the budget', () => {
     expect(text).toContain('Rotor blades');
     expect(text).toContain('Project, paid by Rhine Technical University');
     expect(text).toContain('November 2026, until 30 Nov 2026');
-    expect(text).toContain('59 of 60 GPU-hours left');
+    expect(text).toContain('58.5 of 60 GPU-hours left');
     expect(text).toContain('1 used');
     expect(text).toContain('0.5 kept for running sessions');
     expect(text).toContain('This session costs 0.13 GPU-hours an hour.');
@@ -115,11 +115,11 @@ describe('the budget', () => {
       left_ticks: 0
     });
     expect(text).toContain(
-      '0.12 of 0.68 GPU-hours left, all kept for this session'
+      '0 of 0.68 GPU-hours left, 0.12 kept for this session'
     );
     expect(
       node.querySelector('[role=meter]')?.getAttribute('aria-valuetext')
-    ).toContain('0.12 of 0.68');
+    ).toContain('0.12 kept');
   });
 
   it('marks a session that runs without one', () => {
@@ -186,6 +186,21 @@ describe('somebody else’s budget', () => {
     expect(text).toContain('60 GPU-hours left');
     expect(node.querySelector('button, input, a')).toBeNull();
   });
+
+  it('is not told to a visitor as their own, but marked all the same', () => {
+    const visit = (budget: Partial<IBudget>) =>
+      show(
+        anOverview({
+          session: aSession(),
+          budget: aBudget(budget),
+          visited: true
+        })
+      );
+    visit({ warning: 'used-up', grace_ends_at: '2026-11-21T22:09:00Z' });
+    expect(said()).toBe('');
+    expect(visit({ over_use: true })).toContain('without budget');
+    expect(said()).toBe('');
+  });
 });
 
 describe('another budget', () => {
@@ -196,6 +211,8 @@ describe('another budget', () => {
     showing({}, [aPayer()]);
     expect(() => button(/^Let another/)).toThrow();
     show(anOverview({ payers: [aPayer(), aProject()] }));
+    expect(() => button(/^Let another/)).toThrow();
+    showing({ ticks_per_second: 0 }, [aPayer(), aProject()]);
     expect(() => button(/^Let another/)).toThrow();
   });
 
@@ -233,6 +250,15 @@ describe('more of a budget', () => {
     ask.mockResolvedValue({ ...open, deciders: [], repeated: true });
     await act(async () => button(/^Ask for more/).click());
     expect(said()).toContain('your request is open');
+  });
+
+  it('is not said to be asked for any longer once it is granted', async () => {
+    ask.mockResolvedValue({ ...open, repeated: false });
+    showing({});
+    await act(async () => button(/^Ask for more/).click());
+    expect(said()).toContain('Your request for more is made.');
+    showing({ granted_ticks: 2 * 5184000 });
+    expect(said()).not.toContain('request');
   });
 
   it('says why it cannot be asked for', async () => {

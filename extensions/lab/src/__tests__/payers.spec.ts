@@ -19,9 +19,17 @@ async function asked(overview: IOverview) {
   if (dialog === null) {
     throw new Error('no dialog');
   }
-  const offers = [...dialog.querySelectorAll<HTMLInputElement>('input')].map(
-    ({ value, disabled, checked }) => ({ value, disabled, checked })
-  );
+  const inputs = [...dialog.querySelectorAll<HTMLInputElement>('input')];
+  const offers = inputs.map(one => ({
+    value: one.value,
+    can: one.getAttribute('aria-disabled') !== 'true',
+    checked: one.checked
+  }));
+  const choose = async (payer: string) => {
+    inputs.find(one => one.value === payer)?.click();
+    await settled();
+    return inputs.filter(one => one.checked).map(one => one.value);
+  };
   const buttons = [
     ...dialog.querySelectorAll<HTMLElement>('.jp-Dialog-footer button')
   ];
@@ -31,10 +39,13 @@ async function asked(overview: IOverview) {
     return chosen;
   };
   return {
-    ...{ offers, text, press },
+    ...{ dialog, inputs, offers, text, choose, press },
     names: buttons.map(one => one.textContent)
   };
 }
+
+/** A budget that has too little. */
+const poor = aProject({ id: 'project/poor', ...pays(14.9) });
 
 const running = (...payers: IOverview['payers']) =>
   anOverview({ session: aSession(), payers });
@@ -46,8 +57,8 @@ describe('the choice of who pays', () => {
       running(aPayer(), course, aProject())
     );
     expect(offers).toEqual([
-      { value: 'project/rotor', disabled: false, checked: true },
-      { value: 'course/wind', disabled: false, checked: false }
+      { value: 'project/rotor', can: true, checked: true },
+      { value: 'course/wind', can: true, checked: false }
     ]);
     expect(await press('Let it pay')).toBe('project/rotor');
   });
@@ -57,18 +68,32 @@ describe('the choice of who pays', () => {
       running(aPayer(), aProject(pays(14.9)))
     );
     expect(offers).toEqual([
-      { value: 'project/rotor', disabled: true, checked: false }
+      { value: 'project/rotor', can: false, checked: false }
     ]);
     expect(text).toContain('it pays for less than 15 minutes of this session');
     expect(names).toEqual(['Close']);
     expect(await press('Close')).toBeNull();
   });
 
+  it('is asked by its name, and takes none that has too little, which the keyboard reaches', async () => {
+    const course = aProject({ id: 'course/wind', ...pays(20) });
+    const { dialog, inputs, choose, press } = await asked(
+      running(aPayer(), course, aProject(), poor)
+    );
+    expect(dialog.querySelector('legend')?.textContent).toBe(
+      'Which budget pays from now on?'
+    );
+    expect(inputs.filter(one => one.disabled)).toEqual([]);
+    expect(await choose('course/wind')).toEqual(['course/wind']);
+    expect(await choose('project/poor')).toEqual(['course/wind']);
+    expect(await press('Let it pay')).toBe('course/wind');
+  });
+
   it('asks for no more than the session can last, nor of one that costs nothing', async () => {
     const session = aSession({ longest_ends_at: '2026-11-21T22:10:00Z' });
     const payers = [aPayer(), aProject(pays(10))];
     const short = await asked(anOverview({ session, payers }));
-    expect(short.offers[0].disabled).toBe(false);
+    expect(short.offers[0].can).toBe(true);
     await short.press('Cancel');
 
     const budget = aBudget({ ticks_per_second: 0 });
@@ -76,7 +101,7 @@ describe('the choice of who pays', () => {
     const free = await asked(
       anOverview({ session: aSession(), budget, payers: empty })
     );
-    expect(free.offers[0].disabled).toBe(false);
+    expect(free.offers[0].can).toBe(true);
     await free.press('Cancel');
   });
 
@@ -85,7 +110,7 @@ describe('the choice of who pays', () => {
     const { offers, press } = await asked(
       running(aPayer(), aProject({ ...pays(5), period_ends_at }))
     );
-    expect(offers[0].disabled).toBe(false);
+    expect(offers[0].can).toBe(true);
     expect(await press('Cancel')).toBeNull();
   });
 });

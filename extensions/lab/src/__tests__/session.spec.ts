@@ -4,7 +4,7 @@ import { createRoot, Root } from 'react-dom/client';
 import { OverviewError } from '../api';
 import { Formatter } from '../format';
 import { SessionSection } from '../panels/session';
-import type { Change, IOverview } from '../wire';
+import type { Change, IOverview, ISession } from '../wire';
 import { aBudget, anOverview, aSession, aSlice } from './example';
 
 const { act } = React;
@@ -38,6 +38,15 @@ function show(overview: IOverview): string {
 /** Show the section for a session with the given differences. */
 function showing(differences: Parameters<typeof aSession>[0]): string {
   return show(anOverview({ session: aSession(differences) }));
+}
+
+/** A change is answered by a session, which is shown as Lab shows it: at once. */
+function answers(session: ISession): void {
+  change.mockImplementation(async () => {
+    const overview = anOverview({ session });
+    show(overview);
+    return overview;
+  });
 }
 
 function button(name: RegExp): HTMLButtonElement {
@@ -130,15 +139,31 @@ describe('the end', () => {
   const until = (iso: string) => format.instant(iso, now);
 
   it('can be moved at one click, which is said and keeps the focus', async () => {
-    const session = aSession({ ends_at: '2026-11-22T03:00:00Z' });
-    change.mockResolvedValue(anOverview({ session }));
+    const refusal = 'It cannot be longer.';
+    const session = aSession({
+      ends_at: '2026-11-22T03:00:00Z',
+      extension: { until: null, refusal }
+    });
+    answers(session);
     expect(showing({})).toContain('At the latest');
     await click(/^Extend until/);
     expect(change.mock.calls).toEqual([['extend']]);
     expect(said()).toContain(until('2026-11-22T03:00:00Z'));
-    const refusal = 'It cannot be longer.';
-    showing({ ...session, extension: { until: null, refusal } });
     expect(document.activeElement).toBe(button(/^Extend/));
+  });
+
+  it('is not said any longer once it has moved by other means', async () => {
+    const ends_at = '2026-11-22T02:00:00Z';
+    answers(aSession({ ends_at }));
+    showing({});
+    await click(/^Extend until/);
+    expect(said()).toContain('Your session now ends at');
+    showing({ ends_at });
+    expect(said()).toContain('Your session now ends at');
+    showing({ ends_at: '2026-11-22T02:30:00Z' });
+    expect(said()).not.toContain('now ends at');
+    showing({ ends_at });
+    expect(said()).not.toContain('now ends at');
   });
 
   it('that cannot be moved has a button that says why and does nothing', async () => {
@@ -179,12 +204,14 @@ describe('idleness', () => {
   });
 
   it('is ended at one click, and the focus is not lost', async () => {
-    change.mockResolvedValue(anOverview({ session: aSession() }));
+    answers(aSession());
     showing({ idle: { since, stops_at, warning: true } });
     await click(/^Still working/);
     expect(change.mock.calls).toEqual([['still-working']]);
-    showing({});
     expect(document.activeElement).toBe(button(/^Extend/));
+    expect(said()).toContain('your session goes on');
+    showing({ idle: { since, stops_at, warning: true } });
+    expect(said()).not.toContain('your session goes on');
   });
 });
 

@@ -34,13 +34,13 @@ describe('a budget', () => {
     await settled();
     expect(shown()).toHaveLength(1);
     expect(shown()[0]).toMatch(
-      /^A fifth of your budget is left: 12 of 60 GPU-hours, enough until .* \(Rhine Technical University\)\.$/
+      /^A fifth of your budget is unused: 12 of 60 GPU-hours, enough until .* \(Rhine Technical University\)\.$/
     );
     expect(manager.notifications[0].options.autoClose).toBeGreaterThan(0);
     model.at('21:00:00', {}, left(6, 'tenth'));
     await settled();
     expect(shown()).toHaveLength(1);
-    expect(shown()[0]).toContain('A tenth of your budget is left: 6 of 60');
+    expect(shown()[0]).toContain('A tenth of your budget is unused: 6 of 60');
     expect(save).not.toHaveBeenCalled();
   });
 
@@ -134,6 +134,41 @@ describe('a budget', () => {
     expect(second.shown()).toHaveLength(1);
   });
 
+  it('that comes to its end once more, where the session was extended, is told once more', async () => {
+    const state = new StateDB();
+    const { model, shown } = setUp(undefined, state);
+    const first = '2026-11-21T22:00:00Z';
+    const second = '2026-11-21T22:45:00Z';
+    const minutes = { ...left(0, 'minutes'), lasts_seconds: 270 };
+    const ended = (stops: string): Partial<IBudget> => ({
+      ...usedUp,
+      grace_ends_at: stops
+    });
+    const at = async (
+      time: string,
+      ends_at: string,
+      budget: Partial<IBudget>
+    ) => {
+      model.at(time, { ends_at }, budget);
+      await settled();
+      return shown().join();
+    };
+    expect(await at('21:55:30', first, minutes)).toContain(clock(first));
+    expect(await at('22:00:30', first, usedUp)).toContain('stops at');
+    // A colleague's session ended, and the person extends by what that had kept.
+    const enough = { ...left(0, 'tenth'), held_ticks: 3 * 2580 };
+    const lasts_seconds = 2580;
+    expect(await at('22:02:00', second, { ...enough, lasts_seconds })).toBe('');
+    expect(await at('22:40:30', second, minutes)).toContain(clock(second));
+    const stops = '2026-11-21T22:55:00Z';
+    expect(await at('22:45:30', second, ended(stops))).toContain(clock(stops));
+
+    const again = setUp(undefined, state);
+    again.model.at('22:46:00', { ends_at: second }, ended(stops));
+    await settled();
+    expect(again.shown()).toEqual([]);
+  });
+
   it('that is not used up when the session ends anyway does not hide that', async () => {
     const { model, shown } = setUp();
     const end = '2026-11-21T23:00:00Z';
@@ -222,6 +257,23 @@ describe('somebody whose budget is used up', () => {
     await actions.payWithOther();
     expect(choosePayer).not.toHaveBeenCalled();
     expect(shown().join()).toContain('There is no other budget');
+  });
+
+  it('is told to wait while nothing is known yet, and why if it stays so', async () => {
+    const { model, manager, actions, ask, choosePayer } = setUp();
+    await actions.payWithOther();
+    await actions.askForMore('');
+    const waiting = { message: 'Asking the workbench…', type: 'info' };
+    expect(manager.notifications).toMatchObject([waiting, waiting]);
+    manager.dismiss();
+    const problem = new OverviewError('service-unreachable', 'Not there.');
+    model.state = { status: 'failed', problem };
+    await actions.payWithOther();
+    await actions.askForMore('');
+    const failed = { message: 'Not there.', type: 'error' };
+    expect(manager.notifications).toMatchObject([failed, failed]);
+    expect(ask).not.toHaveBeenCalled();
+    expect(choosePayer).not.toHaveBeenCalled();
   });
 
   it('is not offered what has to be saved while there is time', async () => {

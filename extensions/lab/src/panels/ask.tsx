@@ -4,28 +4,31 @@ import { askedText, problemText } from '../problems';
 import { IAsked, LONGEST_WORDS } from '../wire';
 
 interface IProps {
+  /** What is asked for more of, as it is: what was said holds while it stays so. */
+  about: string;
   ask: (words: string) => Promise<IAsked>;
   trans: TranslationBundle;
 }
 
 /** Ask for more of the budget, with words that nobody has to write. */
 export function AskForMore(props: IProps): React.ReactElement {
-  const { ask, trans } = props;
+  const { about, ask, trans } = props;
   const [words, setWords] = React.useState('');
   const [busy, setBusy] = React.useState(false);
-  const [said, setSaid] = React.useState('');
+  const [said, setSaid] = React.useState({ about, text: '' });
   const submit = async (event: React.FormEvent) => {
     event.preventDefault();
     if (busy) {
       return;
     }
     setBusy(true);
-    setSaid('');
+    const tell = (text: string) => setSaid({ about, text });
+    tell('');
     try {
-      setSaid(askedText(await ask(words.trim()), trans));
+      tell(askedText(await ask(words.trim()), trans));
       setWords('');
     } catch (reason) {
-      setSaid(problemText(reason, trans));
+      tell(problemText(reason, trans));
     }
     setBusy(false);
   };
@@ -44,7 +47,7 @@ export function AskForMore(props: IProps): React.ReactElement {
         {trans.__('Ask for more')}
       </button>
       <p className="lw-Done" role="status">
-        {said}
+        {said.about === about ? said.text : ''}
       </p>
     </form>
   );

@@ -91,7 +91,7 @@ function Changes(props: IProps): React.ReactElement {
           {trans.__('Let this budget pay again')}
         </button>
       )}
-      {session !== null && hasOthers && (
+      {session !== null && hasOthers && budget.ticks_per_second > 0 && (
         <button
           type="button"
           className="lw-Button"
@@ -102,6 +102,7 @@ function Changes(props: IProps): React.ReactElement {
       )}
       <AskForMore
         key={budget.id}
+        about={`${budget.period} ${budget.granted_ticks}`}
         ask={words => props.ask(budget.id, words)}
         trans={trans}
       />
@@ -188,10 +189,13 @@ function Bar(props: {
   );
 }
 
-/** That the budget is used up or nearly, and what follows. */
+/** That the budget is used up or nearly, and what follows; it is for the owner to read. */
 function Warning(props: IProps): React.ReactElement | null {
   const { overview, now, format, trans } = props;
   const { budget } = overview;
+  if (overview.visited) {
+    return null;
+  }
   if (budget.over_use) {
     return (
       <p className="lw-Notice lw-mod-warn">

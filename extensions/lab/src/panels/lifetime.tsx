@@ -14,30 +14,54 @@ interface IProps {
   trans: TranslationBundle;
 }
 
+/** What came of a change; it holds for the end that the session then had. */
+interface ISaid {
+  text: string;
+  endsAt: string;
+  /** Whether it is that the session counts as in use. */
+  isInUse: boolean;
+}
+
 /** What can be done about the session's end, and what happens if nothing runs. */
 export function Lifetime(props: IProps): React.ReactElement {
   const { session, overview, change, now, format, trans } = props;
   const [busy, setBusy] = React.useState(false);
-  const [said, setSaid] = React.useState('');
+  const [said, setSaid] = React.useState<ISaid | null>(null);
   const extend = React.useRef<HTMLButtonElement>(null);
   const act = async (what: Change) => {
     if (busy) {
       return;
     }
     setBusy(true);
-    setSaid('');
+    setSaid(null);
     try {
       const ends = (await change(what)).session?.ends_at;
-      setSaid(
-        what === 'extend' && ends
+      const isMoved = what === 'extend' && ends !== undefined;
+      setSaid({
+        text: isMoved
           ? trans.__('Your session now ends at %1.', format.instant(ends, now))
-          : trans.__('Noted: your session goes on.')
-      );
+          : trans.__('Noted: your session goes on.'),
+        endsAt: ends ?? session.ends_at,
+        isInUse: !isMoved
+      });
     } catch (reason) {
-      setSaid(problemText(reason, trans));
+      setSaid({
+        text: problemText(reason, trans),
+        endsAt: session.ends_at,
+        isInUse: false
+      });
     }
     setBusy(false);
   };
+  const isOver =
+    said !== null &&
+    (said.endsAt !== session.ends_at ||
+      (said.isInUse && Boolean(session.idle?.warning)));
+  React.useEffect(() => {
+    if (isOver) {
+      setSaid(null);
+    }
+  }, [isOver]);
   const stillWorking = async () => {
     await act('still-working');
     // Its button is gone with the warning: the focus goes to one that stays.
@@ -96,7 +120,7 @@ export function Lifetime(props: IProps): React.ReactElement {
         </button>
       )}
       <p className="lw-Done" role="status">
-        {said}
+        {isOver ? '' : said?.text}
       </p>
     </>
   );

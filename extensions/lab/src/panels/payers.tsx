@@ -22,7 +22,7 @@ export async function choosePayer(
 ): Promise<string | null> {
   const body = new PayerChoice(overview, trans);
   const result = await showDialog({
-    title: trans.__('Which budget pays from now on?'),
+    title: question(trans),
     body,
     buttons: body.getValue()
       ? [
@@ -57,61 +57,91 @@ class PayerChoice extends ReactWidget implements Dialog.IBodyWidget<string> {
   }
 
   protected render(): React.ReactElement {
-    const format = Formatter.ofPage();
     return (
-      <fieldset>
-        <legend>
-          {this._trans.__(
-            'What was used until now stays where it was charged.'
-          )}
-        </legend>
-        {this._payers.map(payer => (
-          <label key={payer.id}>
-            <input
-              type="radio"
-              name="lw-payer"
-              value={payer.id}
-              disabled={paysTooLittle(payer, this._overview)}
-              defaultChecked={payer.id === this._chosen}
-              onChange={() => {
-                this._chosen = payer.id;
-              }}
-            />
-            <span>
-              <b>{payer.title}</b>
-              <br />
-              {this._left(payer, format)}
-              <br />
-              {paysTooLittle(payer, this._overview) && (
-                <>
-                  {this._trans.__(
-                    'Too little: it pays for less than %1 of this session.',
-                    format.duration(neededSeconds(this._overview))
-                  )}
-                  <br />
-                </>
-              )}
-              <span className="lw-Quiet">
-                {ownerText(payer, this._trans)}
-                {' · '}
-                {periodText(payer, format, this._trans)}
-              </span>
-            </span>
-          </label>
-        ))}
-      </fieldset>
-    );
-  }
-
-  private _left(payer: IPayer, format: Formatter): string {
-    const { budget } = this._overview;
-    return this._trans.__(
-      '%1 of %2 GPU-hours left',
-      format.gpuHours(payer.left_ticks, budget),
-      format.gpuHours(payer.granted_ticks, budget)
+      <Choice
+        payers={this._payers}
+        overview={this._overview}
+        first={this._chosen}
+        choose={payer => {
+          this._chosen = payer;
+        }}
+        trans={this._trans}
+      />
     );
   }
 
   private readonly _payers: IPayer[];
   private _chosen: string;
+}
+
+interface IChoiceProps {
+  payers: IPayer[];
+  overview: IOverview;
+  /** The id of the budget that is chosen at first; empty for none. */
+  first: string;
+  choose: (payer: string) => void;
+  trans: TranslationBundle;
+}
+
+/** One button a budget; the keyboard also reaches those that cannot be chosen, and why. */
+function Choice(props: IChoiceProps): React.ReactElement {
+  const { payers, overview, first, choose, trans } = props;
+  const [chosen, setChosen] = React.useState(first);
+  const format = Formatter.ofPage();
+  return (
+    <>
+      <p>{trans.__('What was used until now stays where it was charged.')}</p>
+      <fieldset>
+        <legend className="jp-sr-only">{question(trans)}</legend>
+        {payers.map(payer => {
+          const isTooLittle = paysTooLittle(payer, overview);
+          return (
+            <label key={payer.id}>
+              <input
+                type="radio"
+                name="lw-payer"
+                value={payer.id}
+                aria-disabled={isTooLittle}
+                checked={payer.id === chosen}
+                onChange={() => {
+                  if (!isTooLittle) {
+                    setChosen(payer.id);
+                    choose(payer.id);
+                  }
+                }}
+              />
+              <span>
+                <b>{payer.title}</b>
+                <br />
+                {trans.__(
+                  '%1 of %2 GPU-hours left',
+                  format.gpuHours(payer.left_ticks, overview.budget),
+                  format.gpuHours(payer.granted_ticks, overview.budget)
+                )}
+                <br />
+                {isTooLittle && (
+                  <>
+                    {trans.__(
+                      'Too little: it pays for less than %1 of this session.',
+                      format.duration(neededSeconds(overview))
+                    )}
+                    <br />
+                  </>
+                )}
+                <span className="lw-Quiet">
+                  {ownerText(payer, trans)}
+                  {' · '}
+                  {periodText(payer, format, trans)}
+                </span>
+              </span>
+            </label>
+          );
+        })}
+      </fieldset>
+    </>
+  );
+}
+
+function question(trans: TranslationBundle): string {
+  return trans.__('Which budget pays from now on?');
 }
