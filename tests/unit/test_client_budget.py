@@ -24,13 +24,13 @@ def test_the_budget_is_in_gpu_hours() -> None:
     assert budget.lasts == timedelta(days=14, hours=11, minutes=21, seconds=36)
     assert "16.58" in repr(budget)
     assert "14 days, 11 hours" in repr(budget)
-    assert re.search(r"Left +43\.42\n +Of it, kept for running sessions +1\n", repr(budget))
+    assert re.search(r"Left +42\.42\n +Kept for running sessions +1\n", repr(budget))
 
 
 def test_a_little_of_a_budget_is_not_nothing(service: OverviewService) -> None:
     service.body["budget"].update(held_ticks=0, left_ticks=3)
     shown = repr(labwerk.budget())
-    assert re.search(r"Left +< 0\.01\n +Of it, kept for running sessions +0\n", shown)
+    assert re.search(r"Left +< 0\.01\n +Kept for running sessions +0\n", shown)
 
 
 def test_the_budget_speaks_the_sessions_language(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,8 @@ def budget_facts(budget: Budget) -> Facts:
         (say("Kind"), _kind(budget)),
         (say("Granted"), _hours(budget.granted)),
         (say("Used"), _hours(budget.used)),
-        (say("Left"), _hours(budget.left + budget.held)),
-        (say("Of it, kept for running sessions"), _hours(budget.held)),
+        (say("Left"), _hours(budget.left)),
+        (say("Kept for running sessions"), _hours(budget.held)),
         (say("This session costs per hour"), number(budget.per_hour, 3)),
     ]
     lasts = budget.lasts
@@ -84,7 +84,7 @@ def payer_table(budget: Budget) -> Table:
                 payer.title,
                 _period(payer),
                 _hours(payer.granted),
-                _hours(payer.left + payer.held),
+                _hours(payer.left),
                 say("yes") if payer.chosen else "",
             )
             for payer in budget.payers
