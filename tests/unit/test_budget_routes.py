@@ -52,6 +52,8 @@ ROUTES: list[tuple[Scope, str, str, object]] = [
     (Scope.BUDGETS_WRITE, "POST", "/budget-requests/br-0/decline", {}),
     (Scope.SESSION_WRITE, "POST", "/budget-requests", {"budget": "project/netz"}),
     (Scope.SESSION_WRITE, "POST", "/budget-requests/br-0/withdraw", None),
+    (Scope.SESSION_WRITE, "POST", "/session/extend", None),
+    (Scope.SESSION_WRITE, "POST", "/session/still-working", None),
     (Scope.SESSION_WRITE, "POST", "/session/payer", {"budget": "project/netz"}),
     (Scope.STATEMENTS_READ, "GET", "/statements", None),
     (Scope.STATEMENTS_READ, "GET", "/statements/thr/2026-11?format=csv", None),
@@ -242,7 +244,7 @@ def test_an_administrator_reads_the_statement_in_each_form(
 ) -> None:
     site.charge(site.anna, 2)
     (one,) = service.get("mira", "/statements")["statements"]
-    assert (one["institution"], one["final"]) == ("thr", False)
+    assert (one["institution"], one["is_final"]) == ("thr", False)
     path = f"/statements/thr/{one['month']}"
     answer = service.ask("mira", "GET", f"{path}?format={form}")
     assert answer.status_code == 200

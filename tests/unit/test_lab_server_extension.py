@@ -50,7 +50,7 @@ async def test_a_change_is_posted_and_answered_with_the_overview_after_it(
     assert service.asked[-1][1] == f"Bearer {TOKEN}"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 503])
 async def test_a_refusal_keeps_its_status_code_and_sentence_and_nothing_else(
     service: OverviewService, status: int
 ) -> None:

@@ -75,17 +75,3 @@ def test_a_report_that_cannot_be_true_is_refused(
     service: TestClient, said: dict[str, object]
 ) -> None:
     assert _says(service, "server", **said) == 422
-
-
-def test_a_long_body_is_not_read_whoever_sends_it(service: TestClient) -> None:
-    for headers in ({}, {"Authorization": "Bearer server"}):
-        answer = service.put(f"{SESSION}/activity", headers=headers, content=b"x" * 1_000_000)
-        assert answer.status_code == 413
-
-
-def test_a_refusal_is_told_in_the_readers_language(service: TestClient) -> None:
-    headers = {"Authorization": "Bearer stranger"}
-    german = service.post(f"{SESSION}/extend?lang=de", headers=headers)
-    assert german.status_code == 409
-    assert german.json()["code"] == "refused"
-    assert "Sitzung" in german.json()["message"]

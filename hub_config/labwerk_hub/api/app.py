@@ -8,56 +8,37 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from fastapi import APIRouter, FastAPI, Request, status
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from labwerk_hub import bootstrap
 from labwerk_hub.api import budgets, metrics, requests, session, statements, use
-from labwerk_hub.api.auth import HubAuth, MissingScopeError, PersonName, UnauthorizedError
+from labwerk_hub.api.auth import HubAuth, PersonName
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.loops.daily import TASKS, DailyLoop
 from labwerk_hub.api.loops.line import LineLoop
 from labwerk_hub.api.loops.mail import MailLoop
 from labwerk_hub.api.loops.metering import MeteringLoop
 from labwerk_hub.api.loops.storage import StorageLoop
-from labwerk_hub.api.problems import PROBLEMS, Problem
-from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import LabwerkError, UnknownPersonError
+from labwerk_hub.api.parameters import Lang
+from labwerk_hub.api.problems import READING, problems
+from labwerk_hub.api.refusals import TooLargeAnswers, answer_errors
+from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit, overview
-from labwerk_hub.services.budget_decisions import BudgetDecisionError
-from labwerk_hub.services.budget_requests import (
-    BudgetRequestError,
-    NotTheirsToDecideError,
-    UnknownRequestError,
-)
-from labwerk_hub.services.budget_rights import NotAllowedError
-from labwerk_hub.services.budgets import UnknownBudgetError
-from labwerk_hub.services.offers import RefusedError
-from labwerk_hub.services.statement import StatementError
-from labwerk_hub.services.use_pages import UnknownMonthError
-from labwerk_hub.settings import Language, Settings
-from labwerk_hub.texts import render
+from labwerk_hub.settings import Settings
 
 PREFIX = "/services/labwerk"
 #: Bytes; a thousand characters of words are at most twelve thousand as JSON writes them.
 _LARGEST_BODY = 16_384
-_STATUS = {
-    UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
-    MissingScopeError.code: status.HTTP_403_FORBIDDEN,
-    UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
-    RefusedError.code: status.HTTP_409_CONFLICT,
-    NotAllowedError.code: status.HTTP_403_FORBIDDEN,
-    NotTheirsToDecideError.code: status.HTTP_403_FORBIDDEN,
-    UnknownBudgetError.code: status.HTTP_404_NOT_FOUND,
-    UnknownMonthError.code: status.HTTP_404_NOT_FOUND,
-    UnknownRequestError.code: status.HTTP_404_NOT_FOUND,
-    StatementError.code: status.HTTP_404_NOT_FOUND,
-    BudgetRequestError.code: status.HTTP_409_CONFLICT,
-    BudgetDecisionError.code: status.HTTP_409_CONFLICT,
-}
+#: What the OpenAPI document says of all routes.
+_ABOUT = """\
+Amounts named …ticks are integers: 86400 ticks are one GPU-hour, a whole GPU for an hour.
+Moments are ISO 8601 in UTC; days and months are those of the site's time zone. What is asked
+in gpu_hours is rounded to the nearest tick. An error is a `Problem`, whatever its status."""
 
 
 class MeteringStoppedError(LabwerkError):
@@ -102,12 +83,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Labwerk hub service",
         version="1",
+        description=_ABOUT,
         lifespan=lifespan,
         docs_url=None,  # the interactive page would fetch its scripts from elsewhere
         redoc_url=None,
         openapi_url=f"{PREFIX}/api/openapi.json",
-        # Read before anybody is asked who they are.
-        max_body_size=_LARGEST_BODY,
+        middleware=[
+            Middleware(TooLargeAnswers, most=_LARGEST_BODY),
+            # What is sent is read before anybody is asked who they are.
+            Middleware(RequestBodyLimitMiddleware, max_body_size=_LARGEST_BODY),
+        ],
     )
     app.state.workbench = workbench
     app.state.metering = metering
@@ -118,7 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         cache_max_age=60,
         access_scopes={"access:services", "access:services!service=labwerk"},
     )
-    app.add_exception_handler(LabwerkError, _problem)
+    answer_errors(app)
     app.include_router(_documented(_router()))
     for part in (budgets, requests, session, statements, use):
         app.include_router(_documented(part.router(PREFIX)))
@@ -134,7 +119,7 @@ def digest_of(settings: Settings) -> str:
 def _router() -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/api")
 
-    @router.get("/health", responses={503: {"model": Problem}})
+    @router.get("/health", tags=["service"], responses=problems(503))
     async def health(request: Request) -> Health:
         """That the service runs and meters; needs no token."""
         if not (request.app.state.metering.is_alive and request.app.state.line.is_alive):
@@ -143,9 +128,9 @@ def _router() -> APIRouter:
             )
         return Health()
 
-    @router.get("/v1/overview", responses=PROBLEMS)
+    @router.get("/v1/overview", tags=["session"], responses=READING)
     async def read_overview(
-        request: Request, person: PersonName, lang: Language | None = None
+        request: Request, person: PersonName, lang: Lang = None
     ) -> overview.Overview:
         """The session, budget and datasets of the token's owner."""
         return await run_in_threadpool(
@@ -155,30 +140,12 @@ def _router() -> APIRouter:
     return router
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, LabwerkError)  # what it is registered for
-    code = _STATUS.get(error.code, status.HTTP_503_SERVICE_UNAVAILABLE)
-    message = error.message
-    if (said := _said(error)) is not None:  # for the person to read, in their language
-        policy = request.app.state.workbench.policy
-        spoken = request.query_params.get("lang", policy.language)
-        message = render(said, spoken, policy.zone)
-    return JSONResponse(Problem(code=error.code, message=message).model_dump(), code)
-
-
 def _documented(router: APIRouter) -> APIRouter:
     """Have the first sentence of each docstring stand for its route in the OpenAPI document."""
     for route in router.routes:
         if isinstance(route, APIRoute):
-            route.summary, _, route.description = route.description.partition("\n\n")
+            route.summary, _, rest = route.description.partition("\n\n")
+            # What follows a form feed is left out; without any, FastAPI takes the docstring.
+            route.description = rest or "\f"
             route.operation_id = route.name
     return router
-
-
-def _said(error: LabwerkError) -> Message | None:
-    """What an error says to a person; None for one that speaks to programs."""
-    if isinstance(error, RefusedError):
-        return error.refusal.message
-    if isinstance(error, BudgetDecisionError | BudgetRequestError | NotAllowedError):
-        return error.said
-    return None

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from labwerk_hub.domain.ledger import MOST_GPU_HOURS, TICKS_PER_GPU_HOUR
 from labwerk_hub.services.use_tables import Table, as_csv
 
 #: GPU-hours, decimal.
-GpuHours = Annotated[Decimal, Field(ge=0, le=MOST_GPU_HOURS, examples=[40])]
+GpuHours = Annotated[
+    Decimal,
+    Field(
+        ge=0,
+        le=MOST_GPU_HOURS,
+        description="GPU-hours, rounded to the nearest tick.",
+        examples=[40],
+    ),
+]
 Words = Annotated[str, Field(max_length=1000)]
 #: What every route that gives out a table may answer with.
 CSV: dict[int | str, dict[str, object]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 }
-
-
-class Form(StrEnum):
-    """A form that a page is given in."""
-
-    JSON = "json"
-    CSV = "csv"
-
-
-#: The query parameter `format`.
-WantedForm = Annotated[Form, Query(alias="format")]
 
 
 class Body(BaseModel):

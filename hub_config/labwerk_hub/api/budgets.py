@@ -5,24 +5,29 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub.api.auth import BudgetsReader, BudgetsWriter
-from labwerk_hub.api.bodies import CSV, Decision, Form, WantedForm, csv_file
-from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.api.bodies import CSV, Decision, csv_file
+from labwerk_hub.api.parameters import Form, Lang, Period, PersonPath, WantedForm
+from labwerk_hub.api.problems import CHANGING, READING
 from labwerk_hub.domain.budgets import BudgetKind, budget_id
 from labwerk_hub.domain.people import Person
 from labwerk_hub.services import budget_decisions, budget_members, budget_pages, use_tables
+from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.use_tables import Table
 from labwerk_hub.services.use_views import BudgetPage, BudgetRow, MemberView
 from labwerk_hub.services.views import View
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.settings import Language
 
-Period = Annotated[
-    str | None,
-    Query(max_length=40, description="A period's name, such as 2026-11; the one that is on."),
+Kind = Annotated[BudgetKind, Path(description="What the budget is of.")]
+Name = Annotated[
+    str,
+    Path(
+        description="The name that the settings give it, as rotor of project/rotor.",
+        examples=["rotor"],
+    ),
 ]
 
 
@@ -32,6 +37,9 @@ class Rows(StrEnum):
     MEMBERS = "members"
     DAYS = "days"
     BUDGETS = "budgets"
+
+
+WantedRows = Annotated[Rows, Query(description="What the rows of the CSV are.")]
 
 
 class Budgets(View):
@@ -44,12 +52,12 @@ def router(prefix: str) -> APIRouter:
     """The routes below ``prefix``."""
     routes = APIRouter(prefix=f"{prefix}/api/v1/budgets", tags=["budgets"])
 
-    @routes.get("", response_model=Budgets, responses={**PROBLEMS, **CSV})
+    @routes.get("", response_model=Budgets, responses={**READING, **CSV})
     async def list_budgets(
         request: Request,
         reader: BudgetsReader,
         form: WantedForm = Form.JSON,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> Budgets | Response:
         """The budgets that the token's owner may see with everybody's use: those they answer for.
 
@@ -62,16 +70,16 @@ def router(prefix: str) -> APIRouter:
             return csv_file(use_tables.of_budgets(rows), "budgets")
         return Budgets(budgets=rows)
 
-    @routes.get("/{kind}/{name}", response_model=BudgetPage, responses={**PROBLEMS, **CSV})
+    @routes.get("/{kind}/{name}", response_model=BudgetPage, responses={**READING, **CSV})
     async def read_budget(
         request: Request,
         reader: BudgetsReader,
-        kind: BudgetKind,
-        name: str,
+        kind: Kind,
+        name: Name,
         period: Period = None,
         form: WantedForm = Form.JSON,
-        rows: Rows = Rows.MEMBERS,
-        lang: Language | None = None,
+        rows: WantedRows = Rows.MEMBERS,
+        lang: Lang = None,
     ) -> BudgetPage | Response:
         """A budget in a period: figures, burn-down, people, requests and decisions.
 
@@ -89,14 +97,14 @@ def router(prefix: str) -> APIRouter:
             return csv_file(_table(page, rows), f"{page.head.id}-{page.period.name}-{rows}")
         return page
 
-    @routes.patch("/{kind}/{name}", responses=PROBLEMS)
+    @routes.patch("/{kind}/{name}", responses=CHANGING)
     async def set_budget(
         request: Request,
         writer: BudgetsWriter,
-        kind: BudgetKind,
-        name: str,
+        kind: Kind,
+        name: Name,
         decision: Decision,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> BudgetPage:
         """Decide how large a budget is: for its institution's administrators, and operators."""
         workbench, which = request.app.state.workbench, budget_id(kind, name)
@@ -107,15 +115,15 @@ def router(prefix: str) -> APIRouter:
             budget_pages.of_budget, workbench, writer, which, decision.period, lang
         )
 
-    @routes.get("/{kind}/{name}/shares/{person}", responses=PROBLEMS)
+    @routes.get("/{kind}/{name}/shares/{person}", responses=READING)
     async def read_share(
         request: Request,
         reader: BudgetsReader,
-        kind: BudgetKind,
-        name: str,
-        person: str,
+        kind: Kind,
+        name: Name,
+        person: PersonPath,
         period: Period = None,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> MemberView:
         """What a person may use of a budget, and what they used."""
         return await run_in_threadpool(
@@ -128,15 +136,15 @@ def router(prefix: str) -> APIRouter:
             lang,
         )
 
-    @routes.put("/{kind}/{name}/shares/{person}", responses=PROBLEMS)
+    @routes.put("/{kind}/{name}/shares/{person}", responses=CHANGING)
     async def set_share(
         request: Request,
         writer: BudgetsWriter,
-        kind: BudgetKind,
-        name: str,
-        person: str,
+        kind: Kind,
+        name: Name,
+        person: PersonPath,
         decision: Decision,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> MemberView:
         """Decide what a person may use of a budget: for those who lead it, and the above."""
         which = budget_id(kind, name)
@@ -144,15 +152,15 @@ def router(prefix: str) -> APIRouter:
             _set_share, request.app.state.workbench, writer, which, person, decision, lang
         )
 
-    @routes.delete("/{kind}/{name}/shares/{person}", responses=PROBLEMS)
+    @routes.delete("/{kind}/{name}/shares/{person}", responses=CHANGING)
     async def reset_share(
         request: Request,
         writer: BudgetsWriter,
-        kind: BudgetKind,
-        name: str,
-        person: str,
+        kind: Kind,
+        name: Name,
+        person: PersonPath,
         period: Period = None,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> MemberView:
         """Have the settings say again what a person may use of a budget."""
         which, decision = budget_id(kind, name), Decision(gpu_hours=None, period=period)
@@ -171,7 +179,13 @@ def _set_share(
     decision: Decision,
     language: str | None,
 ) -> MemberView:
-    budget_decisions.set_share(workbench, writer, budget, person, decision.ticks, decision.period)
+    ticks, period = decision.ticks, decision.period
+    try:
+        budget_decisions.set_share(workbench, writer, budget, person, ticks, period)
+    except BudgetDecisionError:
+        # Whoever is not known when the share is read is not known here either.
+        _member(workbench, writer, budget, person, None, language)
+        raise
     return _member(workbench, writer, budget, person, decision.period, language)
 
 

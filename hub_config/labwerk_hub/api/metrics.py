@@ -19,20 +19,16 @@ from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub.api.auth import metrics_reader
-from labwerk_hub.api.problems import Problem
+from labwerk_hub.api.problems import problems
 from labwerk_hub.services.metrics import Figures, State, figures
 from labwerk_hub.services.workbench import Workbench
-
-_PROBLEMS: dict[int | str, dict[str, object]] = {
-    code: {"model": Problem} for code in (401, 403, 503)
-}
 
 
 def router(prefix: str) -> APIRouter:
     """The one address, below ``prefix``."""
-    found = APIRouter(prefix=prefix, dependencies=[Depends(metrics_reader)])
+    found = APIRouter(prefix=prefix, tags=["service"], dependencies=[Depends(metrics_reader)])
 
-    @found.get("/metrics", responses=_PROBLEMS, response_class=Response)
+    @found.get("/metrics", responses=problems(401, 403, 503), response_class=Response)
     async def metrics(request: Request) -> Response:
         """The pool's figures in Prometheus' text format."""
         text = await run_in_threadpool(exposition, request.app.state.workbench)

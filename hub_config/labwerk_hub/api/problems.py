@@ -1,4 +1,4 @@
-"""How errors travel."""
+"""How errors travel: the shape, and for the OpenAPI document which ones a route answers with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ class Problem(BaseModel):
     message: str
 
 
-#: The errors that any route may answer with, for the OpenAPI document.
-PROBLEMS: dict[int | str, dict[str, object]] = {
-    code: {"model": Problem} for code in (401, 403, 404, 409, 503)
-}
+def problems(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """Answers with a problem, by their HTTP status."""
+    return {status: {"model": Problem} for status in statuses}
+
+
+#: What a route may answer with that reads for somebody, …
+READING = problems(401, 403, 404, 422, 503)
+#: … and one that changes something.
+CHANGING = problems(401, 403, 404, 409, 413, 422, 503)

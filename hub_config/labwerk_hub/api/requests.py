@@ -5,19 +5,21 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, status
+from fastapi import APIRouter, Path, Query, Request, status
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub.api.auth import BudgetsReader, BudgetsWriter, SessionWriter
 from labwerk_hub.api.bodies import Body, GpuHours, Words, ticks_of
-from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.api.parameters import Lang
+from labwerk_hub.api.problems import CHANGING, READING
 from labwerk_hub.domain.people import Person
 from labwerk_hub.services import budget_requests, request_decisions, request_pages
 from labwerk_hub.services.use_views import AskedView, RequestView
 from labwerk_hub.services.views import View
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.settings import Language
+
+Identifier = Annotated[str, Path(description="The request's id.", examples=["br-0a1b2c3d4e5f"])]
 
 
 class Whose(StrEnum):
@@ -62,23 +64,23 @@ def router(prefix: str) -> APIRouter:
     """The routes below ``prefix``."""
     routes = APIRouter(prefix=f"{prefix}/api/v1/budget-requests", tags=["requests"])
 
-    @routes.get("", responses=PROBLEMS)
+    @routes.get("", responses=READING)
     async def list_requests(
         request: Request,
         reader: BudgetsReader,
         whose: Annotated[
             Whose, Query(description="Those that are yours to decide, or those of your own.")
         ] = Whose.TO_DECIDE,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> Requests:
         """Open requests that the token's owner may decide, or all that they ever made."""
         read = request_pages.own if whose is Whose.OWN else request_pages.to_decide
         found = await run_in_threadpool(read, request.app.state.workbench, reader, lang)
         return Requests(requests=found)
 
-    @routes.post("", status_code=status.HTTP_201_CREATED, responses=PROBLEMS)
+    @routes.post("", status_code=status.HTTP_201_CREATED, responses=CHANGING)
     async def ask_for_more(
-        request: Request, writer: SessionWriter, wish: Wish, lang: Language | None = None
+        request: Request, writer: SessionWriter, wish: Wish, lang: Lang = None
     ) -> AskedView:
         """Ask for more of a budget; whoever decides is told by mail.
 
@@ -86,13 +88,13 @@ def router(prefix: str) -> APIRouter:
         """
         return await run_in_threadpool(_ask, request.app.state.workbench, writer, wish, lang)
 
-    @routes.post("/{identifier}/grant", responses=PROBLEMS)
+    @routes.post("/{identifier}/grant", responses=CHANGING)
     async def grant_request(
         request: Request,
         writer: BudgetsWriter,
-        identifier: str,
+        identifier: Identifier,
         granted: Grant,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> RequestView:
         """Grant so much more, in the request's period; its person is told by mail."""
         workbench, ticks = request.app.state.workbench, ticks_of(granted.gpu_hours)
@@ -101,13 +103,13 @@ def router(prefix: str) -> APIRouter:
         )
         return await run_in_threadpool(request_pages.find, workbench, writer, identifier, lang)
 
-    @routes.post("/{identifier}/decline", responses=PROBLEMS)
+    @routes.post("/{identifier}/decline", responses=CHANGING)
     async def decline_request(
         request: Request,
         writer: BudgetsWriter,
-        identifier: str,
+        identifier: Identifier,
         answer: Answer,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> RequestView:
         """Decline it; its person is told by mail."""
         workbench = request.app.state.workbench
@@ -116,9 +118,9 @@ def router(prefix: str) -> APIRouter:
         )
         return await run_in_threadpool(request_pages.find, workbench, writer, identifier, lang)
 
-    @routes.post("/{identifier}/withdraw", responses=PROBLEMS)
+    @routes.post("/{identifier}/withdraw", responses=CHANGING)
     async def withdraw_request(
-        request: Request, writer: SessionWriter, identifier: str, lang: Language | None = None
+        request: Request, writer: SessionWriter, identifier: Identifier, lang: Lang = None
     ) -> RequestView:
         """Ask no longer."""
         workbench = request.app.state.workbench

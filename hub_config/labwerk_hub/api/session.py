@@ -11,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub.api.auth import PersonName, SessionWriter
 from labwerk_hub.api.bodies import Body
-from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.api.parameters import Lang
+from labwerk_hub.api.problems import CHANGING
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.services import extension, lifetime, overview, payers
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.settings import Language
 
 #: More kernels than a session can have processes; what is said of them must fit a column.
 _MOST_KERNELS = 100_000
@@ -36,36 +36,36 @@ class Payer(Body):
 
 def router(prefix: str) -> APIRouter:
     """The routes below ``prefix``."""
-    routes = APIRouter(prefix=f"{prefix}/api/v1/session")
+    routes = APIRouter(prefix=f"{prefix}/api/v1/session", tags=["session"])
 
-    @routes.post("/extend", responses=PROBLEMS)
+    @routes.post("/extend", responses=CHANGING)
     async def extend(
-        request: Request, person: PersonName, lang: Language | None = None
+        request: Request, person: SessionWriter, lang: Lang = None
     ) -> overview.Overview:
         """Move the end of the session of the token's owner, while nobody waits for its slice."""
         workbench = request.app.state.workbench
-        await run_in_threadpool(extension.extend, workbench, person)
-        return await run_in_threadpool(overview.of_person, workbench, person, lang)
+        await run_in_threadpool(extension.extend, workbench, person.name)
+        return await run_in_threadpool(overview.of_person, workbench, person.name, lang)
 
-    @routes.post("/still-working", responses=PROBLEMS)
+    @routes.post("/still-working", responses=CHANGING)
     async def still_working(
-        request: Request, person: PersonName, lang: Language | None = None
+        request: Request, person: SessionWriter, lang: Lang = None
     ) -> overview.Overview:
         """Say that the session of the token's owner is not idle."""
         workbench = request.app.state.workbench
-        await run_in_threadpool(lifetime.still_working, workbench, person)
-        return await run_in_threadpool(overview.of_person, workbench, person, lang)
+        await run_in_threadpool(lifetime.still_working, workbench, person.name)
+        return await run_in_threadpool(overview.of_person, workbench, person.name, lang)
 
-    @routes.post("/payer", responses=PROBLEMS)
+    @routes.post("/payer", responses=CHANGING)
     async def switch_payer(
-        request: Request, person: SessionWriter, chosen: Payer, lang: Language | None = None
+        request: Request, person: SessionWriter, chosen: Payer, lang: Lang = None
     ) -> overview.Overview:
         """Let another budget pay for the session of the token's owner from now on."""
         workbench = request.app.state.workbench
         await run_in_threadpool(payers.switch, workbench, person.name, chosen.budget)
         return await run_in_threadpool(overview.of_person, workbench, person.name, lang)
 
-    @routes.put("/activity", status_code=status.HTTP_204_NO_CONTENT, responses=PROBLEMS)
+    @routes.put("/activity", status_code=status.HTTP_204_NO_CONTENT, responses=CHANGING)
     async def activity(request: Request, person: PersonName, report: Report) -> None:
         """Take the report of the server of the token's owner."""
         workbench: Workbench = request.app.state.workbench

@@ -11,14 +11,14 @@ from labwerk_hub.adapters.statements.form import Format
 from labwerk_hub.adapters.statements.rendering import render
 from labwerk_hub.api.auth import StatementsReader
 from labwerk_hub.api.bodies import file
-from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.api.parameters import Lang
+from labwerk_hub.api.problems import READING, problems
 from labwerk_hub.domain.people import Person
 from labwerk_hub.services import statement
 from labwerk_hub.services.budget_rights import may_see_statements, require_statements
 from labwerk_hub.services.request_pages import language_of
 from labwerk_hub.services.views import View
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.settings import Language
 
 _FILES: dict[int | str, dict[str, object]] = {
     200: {
@@ -31,11 +31,11 @@ _FILES: dict[int | str, dict[str, object]] = {
 
 
 class StatementRow(View):
-    """A statement that can be had; ``final`` once nothing more can come in."""
+    """A statement that can be had; ``is_final`` once nothing more can come in."""
 
     institution: str
     month: str
-    final: bool
+    is_final: bool
 
 
 class Statements(View):
@@ -48,19 +48,23 @@ def router(prefix: str) -> APIRouter:
     """The routes below ``prefix``."""
     routes = APIRouter(prefix=f"{prefix}/api/v1/statements", tags=["statements"])
 
-    @routes.get("", responses=PROBLEMS)
+    @routes.get("", responses=problems(401, 403, 404, 503))
     async def list_statements(request: Request, reader: StatementsReader) -> Statements:
         """The statements of one's institution, for its administrators; all, for operators."""
         return await run_in_threadpool(_list, request.app.state.workbench, reader)
 
-    @routes.get("/{institution}/{month}", response_class=Response, responses={**PROBLEMS, **_FILES})
+    @routes.get("/{institution}/{month}", response_class=Response, responses={**READING, **_FILES})
     async def read_statement(
         request: Request,
         reader: StatementsReader,
-        institution: str,
-        month: Annotated[str, Path(max_length=7, examples=["2026-11"])],
-        form: Annotated[Format, Query(alias="format")] = Format.JSON,
-        lang: Language | None = None,
+        institution: Annotated[
+            str, Path(description="The name that the settings give it.", examples=["thr"])
+        ],
+        month: Annotated[str, Path(description="Its month.", max_length=40, examples=["2026-11"])],
+        form: Annotated[
+            Format, Query(alias="format", description="The form of the file.")
+        ] = Format.JSON,
+        lang: Lang = None,
     ) -> Response:
         """A month's statement as PDF, CSV, JSON or usage records, with its signature."""
         workbench = request.app.state.workbench
@@ -72,7 +76,7 @@ def router(prefix: str) -> APIRouter:
 def _list(workbench: Workbench, reader: Person) -> Statements:
     return Statements(
         statements=tuple(
-            StatementRow(institution=one.institution, month=one.month, final=one.final)
+            StatementRow(institution=one.institution, month=one.month, is_final=one.final)
             for one in statement.available(workbench)
             if may_see_statements(reader, one.institution)
         )

@@ -8,16 +8,13 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub.api.auth import EventsReader, UseReader
-from labwerk_hub.api.bodies import CSV, Form, WantedForm, csv_file
-from labwerk_hub.api.problems import PROBLEMS
+from labwerk_hub.api.bodies import CSV, csv_file
+from labwerk_hub.api.parameters import Form, Lang, Month, PersonPath, WantedForm
+from labwerk_hub.api.problems import READING
 from labwerk_hub.services import audit, operator_page, use_pages, use_tables
 from labwerk_hub.services.audit_views import EventPage
 from labwerk_hub.services.use_views import MyUse, OperatorPage
-from labwerk_hub.settings import Language
 
-Month = Annotated[
-    str | None, Query(max_length=7, description="Such as 2026-11; this month if left out.")
-]
 _MOST_EVENTS = 200
 
 
@@ -25,13 +22,13 @@ def router(prefix: str) -> APIRouter:
     """The routes below ``prefix``."""
     routes = APIRouter(prefix=f"{prefix}/api/v1", tags=["use"])
 
-    @routes.get("/use", response_model=MyUse, responses={**PROBLEMS, **CSV})
+    @routes.get("/use", response_model=MyUse, responses={**READING, **CSV})
     async def own_use(
         request: Request,
         reader: UseReader,
         month: Month = None,
         form: WantedForm = Form.JSON,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> MyUse | Response:
         """What the token's owner used in a month, and what budgets have for them.
 
@@ -42,14 +39,14 @@ def router(prefix: str) -> APIRouter:
         )
         return _use(page, form)
 
-    @routes.get("/use/people/{name}", response_model=MyUse, responses={**PROBLEMS, **CSV})
+    @routes.get("/use/people/{name}", response_model=MyUse, responses={**READING, **CSV})
     async def use_of_person(
         request: Request,
         reader: UseReader,
-        name: str,
+        name: PersonPath,
         month: Month = None,
         form: WantedForm = Form.JSON,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> MyUse | Response:
         """The same of somebody else: for administrators of their institution, and operators."""
         page = await run_in_threadpool(
@@ -57,13 +54,13 @@ def router(prefix: str) -> APIRouter:
         )
         return _use(page, form)
 
-    @routes.get("/use/everybody", response_model=OperatorPage, responses={**PROBLEMS, **CSV})
+    @routes.get("/use/everybody", response_model=OperatorPage, responses={**READING, **CSV})
     async def use_of_everybody(
         request: Request,
         reader: UseReader,
         month: Month = None,
         form: WantedForm = Form.JSON,
-        lang: Language | None = None,
+        lang: Lang = None,
     ) -> OperatorPage | Response:
         """All institutions in a month, and what runs now: for operators.
 
@@ -76,15 +73,17 @@ def router(prefix: str) -> APIRouter:
             return csv_file(use_tables.of_operator(page), f"institutions-{page.month}")
         return page
 
-    @routes.get("/events", responses=PROBLEMS)
+    @routes.get("/events", responses=READING)
     async def own_events(
         request: Request,
         reader: EventsReader,
         before: Annotated[
             int | None, Query(ge=1, description="The next_before of the page before.")
         ] = None,
-        limit: Annotated[int, Query(ge=1, le=_MOST_EVENTS)] = audit.PAGE,
-        lang: Language | None = None,
+        limit: Annotated[
+            int, Query(ge=1, le=_MOST_EVENTS, description="How many at most.")
+        ] = audit.PAGE,
+        lang: Lang = None,
     ) -> EventPage:
         """What the token's owner did and what was done to them, the newest first."""
         workbench = request.app.state.workbench

@@ -32,7 +32,7 @@ _DESCRIPTIONS = {
     Scope.BUDGETS_READ: "Read budgets that you answer for, with everybody's use of them.",
     Scope.BUDGETS_WRITE: "Change budgets and shares that are yours to decide, answer requests.",
     Scope.STATEMENTS_READ: "Read the monthly statements of your institution.",
-    Scope.SESSION_WRITE: "Let another budget pay for your session, and ask for more.",
+    Scope.SESSION_WRITE: "Extend your session, let another budget pay for it, and ask for more.",
 }
 #: What a session's own token may do: what Lab's panel and the notebook client need.
 OF_SESSIONS = (Scope.USE_READ, Scope.BUDGETS_READ, Scope.SESSION_WRITE)

@@ -186,7 +186,7 @@ class MemberView(View):
     settings say so. Of an institution's people, ``paid`` is what they used of any budget that
     it pays, and ``seen_at`` when they last signed in; elsewhere that is nothing to the reader.
     ``is_member`` is False for who used it and is in the group no more, ``is_leaver`` True for
-    who has not signed in for :data:`LEAVER_DAYS` days.
+    who has not signed in for 90 days.
     """
 
     name: str | None

@@ -1,0 +1,172 @@
+"""What an error is answered with: each has a status, a code and a sentence, whoever raised it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as Event
+
+from labwerk_hub.api.auth import MissingScopeError, UnauthorizedError
+from labwerk_hub.api.problems import Problem
+from labwerk_hub.domain.texts import LANGUAGES, Message
+from labwerk_hub.errors import LabwerkError, UnknownPersonError
+from labwerk_hub.services.budget_decisions import BudgetDecisionError
+from labwerk_hub.services.budget_requests import (
+    BudgetRequestError,
+    NotTheirsToDecideError,
+    UnknownRequestError,
+)
+from labwerk_hub.services.budget_rights import NotAllowedError
+from labwerk_hub.services.budgets import UnknownBudgetError
+from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.statement import StatementError
+from labwerk_hub.services.use_pages import UnknownMonthError
+from labwerk_hub.texts import render
+
+#: Faults of a request that are told at once; what is sent may have hundreds.
+_MOST_FAULTS = 3
+_LONGEST_NAME = 60
+
+
+class RequestError(LabwerkError):
+    """A request that the service does not take: see its OpenAPI document for those it does.
+
+    ``said`` is for the person to read, in their language, where a person may have typed it.
+    """
+
+    code: ClassVar[str] = "request"
+
+    def __init__(self, message: str, said: Message | None = None) -> None:
+        super().__init__(message)
+        self.said = said
+
+
+_STATUS = {
+    UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
+    MissingScopeError.code: status.HTTP_403_FORBIDDEN,
+    UnknownPersonError.code: status.HTTP_404_NOT_FOUND,
+    RefusedError.code: status.HTTP_409_CONFLICT,
+    NotAllowedError.code: status.HTTP_403_FORBIDDEN,
+    NotTheirsToDecideError.code: status.HTTP_403_FORBIDDEN,
+    UnknownBudgetError.code: status.HTTP_404_NOT_FOUND,
+    UnknownMonthError.code: status.HTTP_404_NOT_FOUND,
+    UnknownRequestError.code: status.HTTP_404_NOT_FOUND,
+    StatementError.code: status.HTTP_404_NOT_FOUND,
+    BudgetRequestError.code: status.HTTP_409_CONFLICT,
+    BudgetDecisionError.code: status.HTTP_409_CONFLICT,
+}
+#: What tells a client how to ask again (RFC 6750, section 3).
+_CHALLENGES = {
+    UnauthorizedError.code: "Bearer",
+    MissingScopeError.code: 'Bearer error="insufficient_scope"',
+}
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Answer every error of ours, and those of the framework, with a problem."""
+    app.add_exception_handler(LabwerkError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+
+
+class TooLargeAnswers:
+    """Around Starlette's limit of a body's size, which answers 413 in words alone: a problem."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand everything on but that answer."""
+        is_replaced = False
+
+        async def told(event: Event) -> None:
+            nonlocal is_replaced
+            if event.get("status") == status.HTTP_413_CONTENT_TOO_LARGE:
+                is_replaced = True
+                error = RequestError(f"The body of a request may have at most {self._most} bytes.")
+                await _answer(error, error.message, event["status"])(scope, receive, send)
+            elif not is_replaced:
+                await send(event)
+
+        await self._app(scope, receive, told)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LabwerkError)  # what it is registered for
+    code = _STATUS.get(error.code, status.HTTP_503_SERVICE_UNAVAILABLE)
+    challenge = _CHALLENGES.get(error.code)
+    headers = {"WWW-Authenticate": challenge} if challenge is not None else None
+    return _answer(error, _sentence(request, error), code, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # what it is registered for
+    faults = error.errors()
+    refused = RequestError("; ".join(map(_fault, faults[:_MOST_FAULTS])) + ".", _too_long(faults))
+    return _answer(refused, _sentence(request, refused), status.HTTP_422_UNPROCESSABLE_CONTENT)
+
+
+async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # what it is registered for
+    path, routes = request.url.path[:200], request.app.openapi_url
+    message = {
+        status.HTTP_404_NOT_FOUND: f"There is nothing at {path}; what there is says {routes}.",
+        status.HTTP_405_METHOD_NOT_ALLOWED: (
+            f"{path} does not take {request.method}; what it takes says {routes}."
+        ),
+    }.get(error.status_code, f"{error.detail}.")
+    return _answer(RequestError(message), message, error.status_code, error.headers)
+
+
+def _answer(
+    error: LabwerkError, message: str, code: int, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse(Problem(code=error.code, message=message).model_dump(), code, headers)
+
+
+def _sentence(request: Request, error: LabwerkError) -> str:
+    """What the error says, to a person in their language."""
+    said = _said(error)
+    if said is None:
+        return error.message
+    policy = request.app.state.workbench.policy
+    wanted = request.query_params.get("lang")
+    return render(said, wanted if wanted in LANGUAGES else policy.language, policy.zone)
+
+
+def _said(error: LabwerkError) -> Message | None:
+    """What an error says to a person; None for one that speaks to programs."""
+    if isinstance(error, RefusedError):
+        return error.refusal.message
+    if isinstance(error, BudgetDecisionError | BudgetRequestError | NotAllowedError | RequestError):
+        return error.said
+    return None
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """One of pydantic's errors, such as ``gpu_hours: Field required``."""
+    return f"{_place(fault)}: {fault['msg']}"
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    """Where it is: the parameter or the key, or that it is the body itself."""
+    whole, *within = (str(part)[:_LONGEST_NAME] for part in fault["loc"])
+    return ".".join(within) or whole
+
+
+def _too_long(faults: Sequence[Mapping[str, Any]]) -> Message | None:
+    """The same for a text that is too long, the one fault that people make who only type."""
+    first = faults[0]
+    if first["type"] != "string_too_long":
+        return None
+    return Message(
+        "“%(field)s” may have at most %(most)s characters.",
+        {"field": _place(first), "most": int(first["ctx"]["max_length"])},
+    )
