@@ -12,13 +12,13 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from support.crash import Crashes, Findings
 from support.engine import Engine
-from support.install import Install, fresh_state
+from support.install import Install, fresh_state, installed
 from support.nvml import Driver
 from support.postgres import Postgres
 from support.referee import Referee
@@ -64,15 +64,9 @@ def crashed(
         return crashes.run(PEOPLE, points, seconds)
 
 
-@contextmanager
-def _installed(folder: Path, driver: Driver, server: Postgres | None) -> Iterator[Install]:
+def _installed(
+    folder: Path, driver: Driver, server: Postgres | None
+) -> AbstractContextManager[Install]:
     state = fresh_state("state")
-    settings = folder / "labwerk.toml"
     text = settings_text(state, driver)
-    settings.write_text(on_server(text, server, folder) if server else text, encoding="utf-8")
-    install = Install(settings, state, PUBLIC_URL)
-    install.run("up", "--detach")
-    try:
-        yield install
-    finally:
-        install.run("down", "--yes")
+    return installed(folder, on_server(text, server, folder) if server else text, state, PUBLIC_URL)

@@ -15,14 +15,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
 import httpx
 from support.engine import Engine
-from support.install import Install, fresh_state
+from support.install import Install, fresh_state, installed
 from support.person import Person
 from support.plain_image import plain_image
 from support.referee import Referee
@@ -153,18 +153,10 @@ def _address(client: docker.APIClient, person: str) -> str:
     return str(network["IPAddress"])
 
 
-@contextmanager
-def _installed(folder: Path) -> Iterator[Install]:
+def _installed(folder: Path) -> AbstractContextManager[Install]:
     Referee().declare(DEVICES)
     state = fresh_state("state")
-    settings = folder / "labwerk.toml"
-    settings.write_text(settings_text(state), encoding="utf-8")
-    install = Install(settings, state, PUBLIC_URL)
-    install.run("up", "--detach")
-    try:
-        yield install
-    finally:
-        install.run("down", "--yes")
+    return installed(folder, settings_text(state), state, PUBLIC_URL)
 
 
 def _gateway(client: docker.DockerClient) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from images.running import Hub, Server, running, stub_hub
@@ -27,4 +29,17 @@ def hub(engine: Engine) -> Iterator[Hub]:
 def server(engine: Engine, base_image: str, hub: Hub) -> Iterator[Server]:
     """A server of the base image."""
     with running(engine.client, base_image, hub) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server_of(engine: Engine, hub: Hub) -> Iterator[Callable[[str], Server]]:
+    """A server of an image; one serves all its tests in a file."""
+    with ExitStack() as stack:
+
+        @cache
+        def server(name: str) -> Server:
+            image = built(engine.client, name)
+            return stack.enter_context(running(engine.client, image, hub, cpus=2))
+
         yield server

@@ -7,17 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from images.running import UID, Hub, Server, run_from_kernel, running
-from support.engine import Engine
+from images.running import UID, Server, run_from_kernel
 from support.environment import REPOSITORY
-from support.images import built
 
 LANGUAGES = ("en", "de", "it", "fr")
 
@@ -29,19 +25,6 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     render = REPOSITORY / "notebooks" / "render.py"
     subprocess.run([sys.executable, render, folder], check=True, stdout=subprocess.DEVNULL)
     return folder
-
-
-@pytest.fixture(scope="module")
-def server_of(engine: Engine, hub: Hub) -> Iterator[Callable[[str], Server]]:
-    """A server of an image; one serves all its notebooks."""
-    with ExitStack() as stack:
-
-        @cache
-        def server(name: str) -> Server:
-            image = built(engine.client, name)
-            return stack.enter_context(running(engine.client, image, hub, cpus=2))
-
-        yield server
 
 
 #: Each in English, and in one more language, so that every language is run.

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 
 import pytest
-from images.running import Hub, Server, run_from_kernel, running
-from support.engine import Engine
+from images.running import Server, run_from_kernel
 from support.environment import REPOSITORY
-from support.images import ENTRIES, built
+from support.images import ENTRIES
 
 
 def promises() -> Iterator[tuple[str, Path, str]]:
@@ -34,19 +31,6 @@ HONEST = {
         "GPU execution will not be available."
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def server_of(engine: Engine, hub: Hub) -> Iterator[Callable[[str], Server]]:
-    """A server of an image; one serves all its promises."""
-    with ExitStack() as stack:
-
-        @cache
-        def server(name: str) -> Server:
-            image = built(engine.client, name)
-            return stack.enter_context(running(engine.client, image, hub, cpus=2))
-
-        yield server
 
 
 @pytest.mark.parametrize(

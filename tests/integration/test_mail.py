@@ -16,27 +16,19 @@ import pytest
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.services import budget_requests, request_decisions
 from support.environment import REPOSITORY
-from support.mailing import MailServer, free_port, mail_server, somebody
+from support.mailing import MAIL_TABLE, MailServer, free_port, mail_server, somebody
 from support.small_install import POOL, SmallInstall, install
 from support.waiting import eventually
 
 #: No hub listens at that port, on a gateway that another installation here may have.
-_MAIL = """
-[network]
-hub_port = {hub_port}
-
-[mail]
-server = "127.0.0.1"
-port = {port}
-security = "none"
-sender = "Labwerk <labwerk@th-rhein.example>"
-"""
+_NETWORK = "\n[network]\nhub_port = {port}\n"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> SmallInstall:
     """An installation with a mail server in its settings, which does not run yet."""
-    return install(tmp_path, POOL + _MAIL.format(port=free_port(), hub_port=free_port()))
+    tables = _NETWORK.format(port=free_port()) + MAIL_TABLE.format(port=free_port())
+    return install(tmp_path, POOL + tables)
 
 
 @pytest.fixture

@@ -112,6 +112,19 @@ class Install:
 
 
 @contextmanager
+def installed(folder: Path, settings: str, state: Path, url: str) -> Iterator[Install]:
+    """An install that is up until the end; its settings file lies in ``folder``."""
+    file = folder / "labwerk.toml"
+    file.write_text(settings, encoding="utf-8")
+    install = Install(file, state, url)
+    install.run("up", "--detach")
+    try:
+        yield install
+    finally:
+        install.run("down", "--yes")
+
+
+@contextmanager
 def in_place_of(install: Install, settings: str) -> Iterator[Install]:
     """Another install at the same place, with nothing of what the first one has but packages.
 

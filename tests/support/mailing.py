@@ -33,6 +33,14 @@ from labwerk_hub.services.workbench import Workbench
 from support.workbench import bench_in
 
 SENDER = "labwerk@th-rhein.example"
+#: The table of a settings file that names a server at ``port`` on loopback.
+MAIL_TABLE = f"""
+[mail]
+server = "127.0.0.1"
+port = {{port}}
+security = "none"
+sender = "Labwerk <{SENDER}>"
+"""
 
 
 @dataclass(frozen=True)

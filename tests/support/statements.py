@@ -15,7 +15,7 @@ from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.periods import Term, Terms
 from labwerk_hub.domain.statement import AsOf, Statement
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import leavers, metering, sessions, statement
+from labwerk_hub.services import leavers, sessions, statement
 from labwerk_hub.services.statement import Names
 
 from support.workbench import Bench, bench_in, budget, budgets, fixed_gpu
@@ -42,12 +42,6 @@ class Site(Bench):
         granted = sessions.admit(self.workbench, person, Request(flavour, "base", payer=payer))
         self.run(granted)
         return granted.lease.session
-
-    def meter(self, session: str) -> None:
-        """Have it charged up to now."""
-        container = self.engine.session(session)
-        assert container is not None
-        metering.meter(self.workbench, container, self.clock.ms)
 
     def used(self, person: str, hours: float, payer: str = "", flavour: str = "small") -> None:
         """Have somebody work for so long from now on."""

@@ -28,7 +28,7 @@ from labwerk_hub.domain.periods import Months
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError
-from labwerk_hub.services import line, people, sessions, waiting
+from labwerk_hub.services import line, metering, people, sessions, waiting
 from labwerk_hub.services.ports import SliceUse
 from labwerk_hub.services.workbench import Opened, Policy, WaitingPolicy, Workbench
 
@@ -221,6 +221,12 @@ class Bench:
         self.engine.create(granted.spec.name, granted.spec.labels)
         self.engine.start(granted.spec.name)
         sessions.begun(self.workbench, granted.spec.name)
+
+    def meter(self, session: str) -> None:
+        """Have it charged up to now."""
+        container = self.engine.session(session)
+        assert container is not None
+        metering.meter(self.workbench, container, self.clock.ms)
 
     def queue(self, person: str, flavour: str = "small", image: str = "base") -> Ticket:
         """Ask with "wait" while nothing is free; the ticket."""

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labwerk_hub.domain.metering import to_ms
-from labwerk_hub.services import audit, leavers, metering, people, retention
+from labwerk_hub.services import audit, leavers, people, retention
 from labwerk_hub.services.verification import verify
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError as SqlError
@@ -22,9 +21,7 @@ def worked(empty: str, tmp_path: Path) -> Iterator[Bench]:
         lease = bench.start(anna)
         audit.entered(bench.workbench, olga, anna, "browser")
         bench.clock.step(minutes=20)
-        container = bench.engine.session(lease.session)
-        assert container is not None
-        metering.meter(bench.workbench, container, to_ms(bench.clock.now))
+        bench.meter(lease.session)
         bench.clock.step(minutes=20)
         bench.stop(anna)
         retention.seal_and_redact(bench.workbench)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
-from labwerk_hub.domain.metering import to_ms
-from labwerk_hub.services import metering, retention
+from labwerk_hub.services import retention
 from labwerk_hub.services.budget_decisions import set_budget, set_share
 from labwerk_hub.services.verification import Finding, verify
 from support.tampering import Tamperer
@@ -30,9 +29,7 @@ def used(bench: Bench) -> Bench:
         person = bench.person(name)
         lease = bench.start(person)
         bench.clock.step(minutes=20)
-        container = bench.engine.session(lease.session)
-        assert container is not None
-        metering.meter(bench.workbench, container, to_ms(bench.clock.now))
+        bench.meter(lease.session)
         bench.clock.step(minutes=20)
         bench.stop(person)
     retention.seal_and_redact(bench.workbench)

@@ -13,19 +13,11 @@ from labwerk_hub.errors import SettingsError
 from labwerk_hub.machine.places import Places
 from labwerk_hub.services import mail, mail_texts
 from labwerk_hub.settings import load_settings
-from support.mailing import MailServer, mail_server, somebody
+from support.mailing import MAIL_TABLE, MailServer, mail_server, somebody
 from support.settings import SHIPPED
 from support.small_install import POOL, SmallInstall, install
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="these commands are root's")
-
-_MAIL = """
-[mail]
-server = "127.0.0.1"
-port = {port}
-security = "none"
-sender = "Labwerk <labwerk@th-rhein.example>"
-"""
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def site(tmp_path: Path, server: MailServer) -> SmallInstall:
-    return install(tmp_path, POOL + _MAIL.format(port=server.port))
+    return install(tmp_path, POOL + MAIL_TABLE.format(port=server.port))
 
 
 def _wait(site: SmallInstall, name: str) -> None:
