@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 _BUSY_CORES = 0.05
 #: A figure of the driver's that moves less than this is noise.
 _MEMORY_STEP_MIB = 16
-#: A server that has not reported for so long says nothing about its kernels any more.
+#: What was reported or measured so long ago says nothing about now.
 _REPORT_LASTS_MS = 5 * 60_000
 #: Time after the latest activity that counts as in use; longer than any report is late.
 _PAUSE_MS = 5 * 60_000
@@ -65,10 +65,18 @@ class Idle:
 def idle_within(activity: Activity, start_ms: int, end_ms: int) -> int:
     """Milliseconds of an interval in which nothing ran, as far as it is known.
 
-    A pause is no idleness: the first minutes after the latest activity do not count.
+    A pause is no idleness: the first minutes after the latest activity do not count. Nor
+    does what nobody saw, as while the service stood still: the processor and the kernels
+    must both be known.
     """
+    sampled_ms, reported_ms = activity.sampled_ms, activity.reported_ms
+    if sampled_ms is None or activity.sample.cpu_ns is None or reported_ms is None:
+        return 0
+    if activity.kernels_busy:
+        return 0
     idle_from = max(start_ms, activity.active_ms + _PAUSE_MS)
-    return max(0, end_ms - idle_from)
+    seen_to = min(sampled_ms, reported_ms) + _REPORT_LASTS_MS
+    return max(0, min(end_ms, seen_to) - idle_from)
 
 
 def reported(activity: Activity, kernels_busy: int, seen_ms: int | None, now_ms: int) -> Activity:

@@ -65,8 +65,10 @@ def due(workbench: Workbench, lease: Lease) -> EndReason | None:
             return _over(workbench, tx, person, lease, now_ms)
     if ticket is not None and _not_collected(workbench, ticket, lease, known, now_ms):
         return EndReason.NOT_COLLECTED
-    if person is None or not term_of(workbench, person, lease).idle_seconds:
+    if person is None:
         return None
+    if not (term_of(workbench, person, lease).idle_seconds or lease.ticks_per_second):
+        return None  # nothing follows from its idleness, nor does it cost anybody anything
     measured = _measured(workbench, lease)
     with workbench.database.writing() as tx:
         known = idleness.sampled(activity_of(tx, lease), measured, now_ms)
