@@ -148,7 +148,7 @@ def test_a_charge_takes_what_is_held_then_what_is_free_and_the_rest_without_budg
     assert moved.get("used:p-1", 0) == ticks
     assert -moved.get("held:lw-1", 0) == min(ticks, held)
     assert -moved.get("free", 0) == min(ticks - min(ticks, held), free)
-    assert -moved.get("over", 0) == max(0, ticks - held - free)
+    assert -moved.get("over:p-1", 0) == max(0, ticks - held - free)
 
 
 def test_what_does_not_add_up_is_no_posting() -> None:

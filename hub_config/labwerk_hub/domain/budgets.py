@@ -90,8 +90,9 @@ class Balance:
     """What one person has of one budget in one period, in ticks.
 
     ``granted`` is the person's share, or all that the budget has where shares are not set;
-    ``budget_left`` is what the budget has for everybody. ``held`` is what the person's
-    running sessions may still use.
+    ``budget_left`` is what the budget has for everybody. ``used`` is what it paid: what was
+    used without budget takes nothing of it. ``held`` is what the person's running sessions
+    may still use.
     """
 
     budget: Budget

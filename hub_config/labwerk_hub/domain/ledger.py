@@ -5,7 +5,7 @@ between its accounts. Those of a budget in a period always add up to zero:
 
 ``granted`` (what came in, negative), ``carried`` (over from the period before, negative, or
 to the next), ``given`` (on to projects and courses), ``free``, ``held:<session>``,
-``used:<pseudonym>``, and ``over`` (what was used without budget, negative).
+``used:<pseudonym>``, and ``over:<pseudonym>`` (what of it was used without budget, negative).
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ MOST_TICKS = MOST_GPU_HOURS * TICKS_PER_GPU_HOUR
 #: Who books what nobody asked for.
 BY_ITSELF = "labwerk"
 
-GRANTED, CARRIED, GIVEN, FREE, OVER = "granted", "carried", "given", "free", "over"
+GRANTED, CARRIED, GIVEN, FREE = "granted", "carried", "given", "free"
+#: How the accounts begin that say what was used without budget. The first ones were of
+#: nobody in particular.
+OVER = "over"
 
 
 class PostingKind(StrEnum):
@@ -46,6 +49,11 @@ def held(session: str) -> str:
 def used(pseudonym: str) -> str:
     """The account of what a person has used."""
     return f"used:{pseudonym}"
+
+
+def over(pseudonym: str) -> str:
+    """The account of what a person has used without budget, negative."""
+    return f"{OVER}:{pseudonym}"
 
 
 @dataclass(frozen=True)
@@ -166,5 +174,5 @@ def charge_entries(
     return (
         move(budget, usage.period, held(session), to, from_held)
         + move(budget, usage.period, FREE, to, from_free)
-        + move(budget, usage.period, OVER, to, from_over)
+        + move(budget, usage.period, over(person), to, from_over)
     )

@@ -8,7 +8,7 @@ from datetime import date
 
 from labwerk_hub.domain.allotments import Allotment, share_of
 from labwerk_hub.domain.budgets import Budget, BudgetKind, Figures
-from labwerk_hub.domain.ledger import held, used
+from labwerk_hub.domain.ledger import held, over, used
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import Period
@@ -89,7 +89,8 @@ class _People:
         name = person.name if person is not None else None
         has_held = self._held.get(name, 0) if name is not None else 0
         granted = drawn.figures.total if share is None else share
-        rest = granted - drawn.accounts.get(used(pseudonym), 0) - has_held
+        paid = drawn.accounts.get(used(pseudonym), 0) + drawn.accounts.get(over(pseudonym), 0)
+        rest = granted - paid - has_held
         is_ours = drawn.budget.kind is BudgetKind.INSTITUTION
         seen_ms = person.seen_ms if person is not None and is_ours else None
         erased = Message(

@@ -27,6 +27,7 @@ from labwerk_hub.domain.ledger import (
     PostingKind,
     held,
     move,
+    over,
     used,
 )
 from labwerk_hub.domain.metering import to_ms
@@ -113,14 +114,14 @@ def purse_of(workbench: Workbench, tx: Transaction, person: Person, budget: Budg
 
 def balance_in(tx: Transaction, person: Person, budget: Budget, period: Period) -> Balance:
     """What a person has of a budget in a period."""
-    own = used(person.pseudonym)
+    own, without = used(person.pseudonym), over(person.pseudonym)
     sessions = [
         held(lease.session)
         for lease in tx.leases.unended_of(person.name)
         if lease.payer == budget.id
     ]
     found = tx.ledger.accounts(
-        budget.id, period.name, [GRANTED, CARRIED, GIVEN, FREE, own, *sessions]
+        budget.id, period.name, [GRANTED, CARRIED, GIVEN, FREE, own, without, *sessions]
     )
     there_is = -found.get(GRANTED, 0) - found.get(CARRIED, 0) - found.get(GIVEN, 0)
     share = share_of(
@@ -130,7 +131,7 @@ def balance_in(tx: Transaction, person: Person, budget: Budget, period: Period) 
         budget=budget,
         period=period,
         granted=there_is if share is None else share,
-        used=found.get(own, 0),
+        used=found.get(own, 0) + found.get(without, 0),
         held=sum(found.get(account, 0) for account in sessions),
         budget_left=found.get(FREE, 0),
     )

@@ -138,10 +138,8 @@ def _own_budget(
     else:
         own = tx.usage.of_person(person.pseudonym, *days)
         sums = [one for one in own if one.budget == budget.id]
-    # What was used without budget counts against a share, too: see Balance.
-    used = by_day(sums, with_over=not is_shared)
     return OwnBudget(
         payer=payer_view(purse, chosen, workbench.catalogue, language),
         is_shared=is_shared,
-        burn_down=burn_down_view(workbench, purse.balance.granted, used, period),
+        burn_down=burn_down_view(workbench, purse.balance.granted, by_day(sums), period),
     )

@@ -118,13 +118,12 @@ def lines_of(workbench: Workbench, sums: Iterable[UsageSum], language: str) -> t
     return tuple(found)
 
 
-def by_day(sums: Iterable[UsageSum], *, with_over: bool = False) -> Mapping[date, int]:
+def by_day(sums: Iterable[UsageSum]) -> Mapping[date, int]:
     """What each day took of a budget: what was used without budget took nothing."""
     found: dict[date, int] = {}
     for one in sums:
         day = date.fromisoformat(one.span)
-        ticks = one.ticks if with_over else one.ticks - one.over_ticks
-        found[day] = found.get(day, 0) + ticks
+        found[day] = found.get(day, 0) + one.ticks - one.over_ticks
     return found
 
 

@@ -90,11 +90,12 @@ class SqlChains:
             charged = postings.c.kind == PostingKind.CHARGE.value
             is_span = func.length(of.span) == length
             used = entries.c.account.like("used:%")
+            over = entries.c.account.like(f"{OVER}%")
             ticks = (
                 select(
                     *who,
                     func.sum(case((used, entries.c.ticks), else_=0)),
-                    func.sum(case((entries.c.account == OVER, -entries.c.ticks), else_=0)),
+                    func.sum(case((over, -entries.c.ticks), else_=0)),
                 )
                 .join(entries, entries.c.posting == postings.c.id)
                 .where(charged)

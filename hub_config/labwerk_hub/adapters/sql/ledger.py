@@ -133,7 +133,7 @@ class SqlLedger:
             carried=-found.get(CARRIED, 0),
             given=found.get(GIVEN, 0),
             used=sum(ticks for account, ticks in found.items() if account.startswith("used:")),
-            over=-found.get(OVER, 0),
+            over=-sum(ticks for account, ticks in found.items() if account.startswith(OVER)),
             held=sum(ticks for account, ticks in found.items() if account.startswith("held:")),
             free=found.get(FREE, 0),
         )

@@ -107,7 +107,7 @@ class SqlStatements:
             *([postings.c.budget == budget] if budget is not None else []),
         ]
         is_use = entries.c.account.like("used:%")
-        is_over = entries.c.account == OVER
+        is_over = entries.c.account.like(f"{OVER}%")
         each = (
             select(
                 entries.c.posting,

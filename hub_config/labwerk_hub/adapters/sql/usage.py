@@ -15,7 +15,7 @@ _MONTH = len("2026-11")
 def add_usage(connection: Connection, posting: Posting, of: Charged) -> None:
     """Add a charge to the sums of its day and month."""
     ticks = sum(entry.ticks for entry in posting.entries if entry.ticks > 0)
-    over = -sum(entry.ticks for entry in posting.entries if entry.account == OVER)
+    over = -sum(entry.ticks for entry in posting.entries if entry.account.startswith(OVER))
     for span, first in ((of.day, of.first), (of.day[:_MONTH], of.first_of_month)):
         key = {
             "span": span,
