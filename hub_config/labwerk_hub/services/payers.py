@@ -212,4 +212,4 @@ def _meter(workbench: Workbench, person_name: str) -> None:
             raise RefusedError(
                 Refusal(Reason.NOT_RUNNING, Message("No session of yours is running."))
             )
-        metering.meter(workbench, container, now_ms)
+        metering.meter(workbench, container, now_ms, exactly=True)

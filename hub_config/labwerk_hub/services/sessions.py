@@ -250,7 +250,7 @@ def begun(workbench: Workbench, session: str) -> None:
         with workbench.database.writing() as tx:
             lease = tx.leases.get(session)
             if lease is not None and lease.state is LeaseState.INTENDED:
-                tx.leases.set_live(session, container.started_ms)
+                metering.live(workbench, tx, lease, container.started_ms)
 
 
 def ended(workbench: Workbench, session: str, reason: EndReason, by: str | None = None) -> None:
