@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labwerk_hub.services import (
@@ -25,6 +25,7 @@ from labwerk_hub.services import (
     statement,
     use_pages,
 )
+from labwerk_hub.services.workbench import Opened
 from support import environment, long_ledger
 from support.workbench import Bench, bench_in
 
@@ -67,6 +68,10 @@ class _Side:
         """The operator's page."""
         assert operator_page.of_operator(self.bench.workbench, None).institutions
 
+    def opening(self) -> None:
+        """Whether all budgets have what they are to have, as a process asks that has just begun."""
+        budgets.open_now(replace(self.bench.workbench, opened=Opened()))
+
     def charge(self) -> None:
         """A running session's next interval."""
         self.bench.clock.step(seconds=30)
@@ -85,6 +90,7 @@ _QUESTIONS: Mapping[str, Callable[[_Side], None]] = {
     "my_use": _Side.my_use,
     "institution": _Side.institution,
     "everything": _Side.everything,
+    "opening": _Side.opening,
     "charge": _Side.charge,
     "statement": _Side.statement,
 }

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from labwerk_hub.adapters.sql import tables
+from labwerk_hub.domain.budgets import BudgetKind
+from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.leases import EndReason, LeaseState
 from labwerk_hub.domain.ledger import (
     BY_ITSELF,
@@ -29,6 +31,7 @@ from labwerk_hub.domain.ledger import (
     move,
     used,
 )
+from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import budgets
 from sqlalchemy import Connection, Table, insert
 
@@ -72,7 +75,12 @@ def fill(bench: Bench, sessions_a_day: int) -> Sequence[str]:
     """Let the month pass until its last evening; the people's hub user names."""
     assert sessions_a_day <= MOST_A_DAY, f"a day has room for {MOST_A_DAY} sessions"
     thr = budget("thr", 40_000 * TICKS_PER_GPU_HOUR, 4_000 * TICKS_PER_GPU_HOUR)
-    bench.with_catalogue(budgets={**bench.workbench.catalogue.budgets, thr.id: thr})
+    rotor = budget("rotor", 100 * TICKS_PER_GPU_HOUR, None, BudgetKind.PROJECT, "thr")
+    known = bench.workbench.catalogue.budgets
+    bench.with_catalogue(
+        projects=(Project("rotor", Localized.same("Rotor"), "rotor"),),
+        budgets={**known, thr.id: thr, rotor.id: rotor},
+    )
     bench.clock.now = _FIRST
     names = [bench.person(f"Person {number}") for number in range(PEOPLE)]
     budgets.open_now(bench.workbench)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,3 +138,31 @@ def test_check_and_up_say_that_the_server_cannot_be_asked(
     postgres.drop(name)
     (gone,) = told(postgres.password)
     assert "does not exist" in gone
+
+
+def test_writers_wait_for_each_other_whatever_isolation_the_server_prefers(
+    postgres: Postgres,
+) -> None:
+    name = postgres.new_database()
+    with postgres.connect() as connection:
+        connection.execute(
+            f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"
+        )
+    migrate(postgres.address(name))
+    database = SqlDatabase(postgres.address(name), first_uid=200_000)
+    begun = threading.Event()
+
+    def add_slowly() -> None:
+        with database.writing() as tx:
+            begun.set()
+            time.sleep(0.5)  # the other has asked for its turn by then
+            tx.people.add(IDENTITY, "thr--anna")
+
+    first = threading.Thread(target=add_slowly)
+    first.start()
+    assert begun.wait(30)
+    with database.writing() as tx:
+        assert tx.people.by_name("thr--anna") is not None, "what the first wrote is seen"
+    first.join()
+    database.close()
+    postgres.drop(name)

@@ -42,6 +42,8 @@ from labwerk_hub.services.workbench import Workbench
 _HOUR_MS = 3_600_000
 #: Periods in a row in which nobody opened any, and that are made up for all the same.
 _MOST_MISSED = 36
+#: Milliseconds after which a budget is looked at again that did not get all it is to have.
+_AGAIN_MS = 20_000
 
 
 class UnknownBudgetError(LabwerkError):
@@ -145,7 +147,7 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
     now_ms = to_ms(workbench.clock())
     opened = workbench.opened
     due: list[tuple[Budget, Period]] = []
-    done: dict[tuple[str, str], bool] = {}
+    again: dict[tuple[str, str], int | None] = {}
     for budget in budgets if budgets is not None else workbench.catalogue.budgets.values():
         period = budget.periods.at(now_ms)
         following = _following(workbench, budget, period, now_ms)
@@ -159,17 +161,24 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
         return
     with workbench.database.writing() as tx:
         for budget, period in due:
-            if not period.is_open:
-                _end_what_was_on(workbench, tx, budget)
-                done[budget.id, period.name] = True
-                continue
-            whole = open_period(workbench, tx, budget, period)
-            if period.start_ms <= now_ms:
-                whole &= _carry(workbench, tx, budget, period)
-            else:
-                whole = False  # what is left of this one is to come
-            done[budget.id, period.name] = whole
-    opened.note(done, now_ms)
+            again[budget.id, period.name] = _open_again_ms(workbench, tx, budget, period, now_ms)
+    for (name, of), again_ms in again.items():
+        opened.note(name, of, now_ms, again_ms)
+
+
+def _open_again_ms(
+    workbench: Workbench, tx: Transaction, budget: Budget, period: Period, now_ms: int
+) -> int | None:
+    """Open a period; when it is to be looked at again (None: all is done)."""
+    if not period.is_open:
+        _end_what_was_on(workbench, tx, budget)
+        return None
+    whole = open_period(workbench, tx, budget, period)
+    if period.start_ms > now_ms:
+        # What is left of this one is taken over when it is over.
+        return period.start_ms if whole else min(period.start_ms, now_ms + _AGAIN_MS)
+    whole &= _carry(workbench, tx, budget, period)
+    return None if whole else now_ms + _AGAIN_MS
 
 
 def open_period(

@@ -19,8 +19,6 @@ from labwerk_hub.services.tables import Database
 
 #: For how long an expected start that was worked out serves again.
 _RECENT = timedelta(seconds=10)
-#: Milliseconds after which a budget is looked at again that did not get all it is to have.
-_AGAIN_MS = 20_000
 
 
 @dataclass(frozen=True)
@@ -95,23 +93,21 @@ class Opened:
     Keys are a budget's id and a period's name. What is forgotten is only looked up again.
     """
 
-    #: Keys → when they are to be looked at again; None: never, all is done.
-    _again_ms: dict[tuple[str, str], int | None] = field(default_factory=dict)
+    #: Keys → when they were looked at, and when they are to be again (None: all is done).
+    _looked_ms: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def is_due(self, budget: str, period: str, now_ms: int) -> bool:
         """Whether it is to be looked whether there is something to open or to take over."""
-        again_ms = self._again_ms.get((budget, period), 0)
+        looked_ms, again_ms = self._looked_ms.get((budget, period), (0, 0))
         if again_ms is None:
             return False
-        return now_ms >= again_ms or now_ms < again_ms - _AGAIN_MS  # the clock was set back
+        return now_ms >= again_ms or now_ms < looked_ms  # the clock was set back
 
-    def note(self, done: Mapping[tuple[str, str], bool], now_ms: int) -> None:
-        """What was looked at now, and whether all is done."""
+    def note(self, budget: str, period: str, now_ms: int, again_ms: int | None) -> None:
+        """It was looked now, and is to be again at ``again_ms``; None: all is done."""
         with self._lock:
-            self._again_ms |= {
-                key: None if all_ else now_ms + _AGAIN_MS for key, all_ in done.items()
-            }
+            self._looked_ms[budget, period] = now_ms, again_ms
 
 
 @dataclass(frozen=True)

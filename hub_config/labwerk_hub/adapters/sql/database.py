@@ -53,6 +53,8 @@ _AUTOCHECKPOINT_PAGES = 16_384
 _CONNECT_TIMEOUT_S = 10
 #: What PostgreSQL says of tables and columns that are not there, as SQLSTATEs.
 _NOT_MIGRATED = frozenset({"42P01", "42703"})
+#: What SQLite says while somebody else writes.
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,9 @@ class SqlDatabase:
         """A transaction that holds the write lock from its beginning, kept on success."""
         with self._translated(), self._engine.connect() as connection:
             connection = connection.execution_options(labwerk_write=True)
+            if connection.dialect.name == "postgresql":
+                # Whatever the server's default: what was read is as of after the lock.
+                connection = connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 if connection.dialect.name == "postgresql":
                     # One writer at a time, as on SQLite: admission reads before it writes.
@@ -298,6 +303,8 @@ def _remedy(error: DBAPIError) -> str | None:
     if isinstance(error, ProgrammingError):
         return None
     if isinstance(error.orig, sqlite3.Error):
+        if error.orig.sqlite_errorcode in _BUSY:
+            return "another program has been writing to it for long; is it being copied or saved?"
         return "is the disk full, or has `up` not migrated it yet?"
     if state == "55P03":  # lock_not_available
         return "another transaction holds what this one needs; see pg_stat_activity"

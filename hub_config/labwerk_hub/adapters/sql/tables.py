@@ -125,7 +125,7 @@ postings = Table(
     Column("made_ms", BigInteger, nullable=False),
     #: A pseudonym, or what did it by itself.
     Column("made_by", String(24), nullable=False),
-    Column("session", String(32), index=True),
+    Column("session", String(32)),
     #: Of the interval that is charged, or of the period that is granted for.
     Column("start_ms", BigInteger),
     Column("end_ms", BigInteger),
@@ -139,7 +139,9 @@ postings = Table(
     Column("day", String(10)),
     Column("hash", String(64), nullable=False),
 )
-#: The last charge of a day, and what was granted, are found among ever more postings.
+#: The last charge of a session by a budget, or of a day, and what was granted, are found
+#: among ever more postings.
+Index("ix_postings_session_budget", postings.c.session, postings.c.budget, postings.c.id)
 Index(
     "ix_postings_day",
     postings.c.day,
