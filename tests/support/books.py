@@ -128,7 +128,7 @@ class Books:
         """All charges, by session and time."""
         rows = self._all(
             "select session, start_ms, end_ms, (select coalesce(sum(ticks), 0) from entries"
-            " where entries.posting = postings.id and ticks > 0)"
+            " where entries.posting = postings.id and account like 'used:%')"
             " from postings where kind = 'charge' order by session, start_ms, end_ms"
         )
         return [Charge(session, start, end, int(ticks)) for session, start, end, ticks in rows]
@@ -153,7 +153,7 @@ class Books:
         """Days and months of people whose kept sum is not that of the charges: kept, right."""
         rows = self._all(
             "select day, person, (select coalesce(sum(ticks), 0) from entries"
-            " where entries.posting = postings.id and ticks > 0)"
+            " where entries.posting = postings.id and account like 'used:%')"
             " from postings where kind = 'charge'"
         )
         right: Counter[tuple[str, str]] = Counter()
@@ -172,7 +172,8 @@ class Books:
             " l.payer, l.paid_by, (select count(distinct budget) from postings other"
             "  where other.session = p.session and other.kind = 'charge')"
             " from postings p join entries e on e.posting = p.id"
-            " join leases l on l.session = p.session where p.kind = 'charge' and e.ticks > 0"
+            " join leases l on l.session = p.session"
+            " where p.kind = 'charge' and p.start_ms < p.end_ms and e.ticks > 0"
         )
         wrong = []
         for number, session, says, person, paid, budget, account, payer, paid_by, payers in rows:

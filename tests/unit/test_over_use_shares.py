@@ -55,6 +55,13 @@ def _after_an_hour_without(bench: Bench, share: int | None, whole: int) -> str:
     return anna
 
 
+def _grant_two_hours_more(bench: Bench, person: str) -> None:
+    who = people.find(bench.workbench, person)
+    assert who is not None
+    asked = budget_requests.ask(bench.workbench, who, ROTOR, 2 * SMALL_HOUR)
+    request_decisions.grant(bench.workbench, None, asked.id, 2 * SMALL_HOUR)
+
+
 def _pass(bench: Bench, person: str, hours: int) -> None:
     for _ in range(4 * hours):
         bench.clock.step(minutes=15)
@@ -70,9 +77,7 @@ def test_what_is_granted_to_a_session_without_budget_pays_for_it_again(
     bench: Bench, share: int | None, whole: int
 ) -> None:
     anna = _after_an_hour_without(bench, share, whole)
-    who = people.find(bench.workbench, anna)
-    asked = budget_requests.ask(bench.workbench, who, ROTOR, 2 * SMALL_HOUR)
-    request_decisions.grant(bench.workbench, None, asked.id, 2 * SMALL_HOUR)
+    _grant_two_hours_more(bench, anna)
     reconcile(bench.workbench, [anna])
     (lease,) = bench.leases(anna)
     assert not lease.over_use
@@ -90,9 +95,7 @@ def test_of_a_budget_for_all_everybody_has_what_is_free_whoever_used_more_withou
 ) -> None:
     anna = _after_an_hour_without(bench, None, SMALL_HOUR)
     bench.stop(anna)
-    who = people.find(bench.workbench, anna)
-    asked = budget_requests.ask(bench.workbench, who, ROTOR, 2 * SMALL_HOUR)
-    request_decisions.grant(bench.workbench, None, asked.id, 2 * SMALL_HOUR)
+    _grant_two_hours_more(bench, anna)
     ben = bench.person("Ben", "thr", "project-rotor")
     for person in (anna, ben):
         page = sessions.start_page(bench.workbench, person, ROTOR)

@@ -10,7 +10,7 @@ to the next), ``given`` (on to projects and courses), ``free``, ``held:<session>
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 
 from labwerk_hub.domain.chain import canonical, link
@@ -69,6 +69,9 @@ class Entry:
 @dataclass(frozen=True)
 class Charged:
     """What a charge is for: an interval of a session, by whom, of what, and who pays.
+
+    What is taken back of an interval is one that runs backwards: from its end to where it
+    should have ended, with ``idle_ms`` below zero.
 
     ``day`` is the calendar's day of the interval in the site's time zone. ``first`` is
     whether it is the session's first interval on that day for which this budget pays, and
@@ -156,6 +159,11 @@ def charge_key(session: str, start_ms: int) -> str:
     return f"charge:{session}:{start_ms}"
 
 
+def back_key(charge: Posting) -> str:
+    """The key of what is taken back of a charge: once, when its session has ended."""
+    return f"back:{charge.key}"
+
+
 def move(budget: str, period: str, source: str, target: str, ticks: int) -> tuple[Entry, ...]:
     """The two entries that move ``ticks`` from one account to another; none for nothing."""
     if ticks == 0:
@@ -176,3 +184,29 @@ def charge_entries(
         + move(budget, usage.period, FREE, to, from_free)
         + move(budget, usage.period, over(person), to, from_over)
     )
+
+
+def taken_back(charge: Posting, until_ms: int, ticks: int) -> tuple[Charged, tuple[Entry, ...]]:
+    """What takes a charge back from its end to ``until_ms``, where ``ticks`` were charged.
+
+    Of what had no budget first, as that was charged last; what had is free again.
+    """
+    of = charge.charged
+    assert of is not None  # it is a charge
+    start_ms = max(of.start_ms, until_ms)
+    back = replace(
+        of,
+        start_ms=of.end_ms,
+        end_ms=start_ms,
+        idle_ms=-min(of.idle_ms, of.end_ms - start_ms),
+        first=False,
+        first_of_month=False,
+    )
+    entries: tuple[Entry, ...] = ()
+    for entry in reversed(charge.entries):
+        if entry.ticks < 0:
+            part = min(ticks, -entry.ticks)
+            account = entry.account if entry.account.startswith(OVER) else FREE
+            entries += move(entry.budget, entry.period, used(of.person), account, part)
+            ticks -= part
+    return back, entries

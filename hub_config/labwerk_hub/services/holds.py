@@ -14,12 +14,14 @@ from labwerk_hub.domain.ledger import (
     Entry,
     Posting,
     PostingKind,
+    back_key,
     charge_entries,
     charge_key,
     held,
     move,
+    taken_back,
 )
-from labwerk_hub.domain.metering import Usage, to_ms
+from labwerk_hub.domain.metering import Usage, ticks_between, to_ms
 from labwerk_hub.services.budgets import paying
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -103,6 +105,33 @@ def charge(workbench: Workbench, tx: Transaction, lease: Lease, usage: Usage) ->
             charged=of,
         )
     )
+
+
+def take_back(workbench: Workbench, tx: Transaction, lease: Lease, until_ms: int) -> None:
+    """Take back what was charged for a session beyond a moment, where it ended in truth.
+
+    A clock that was ahead for a while, as the service read it, is what may have charged it.
+    """
+    started_ms = lease.started_ms
+    assert started_ms is not None  # it ran
+    for charge in tx.ledger.charges_beyond(lease.session, until_ms):
+        of = charge.charged
+        assert of is not None  # it is a charge
+        start_ms = max(of.start_ms, until_ms)
+        ticks = ticks_between(lease.ticks_per_second, started_ms, start_ms, of.end_ms)
+        back, entries = taken_back(charge, until_ms, ticks)
+        tx.ledger.post(
+            Posting(
+                kind=PostingKind.CHARGE,
+                key=back_key(charge),
+                made_ms=to_ms(workbench.clock()),
+                made_by=BY_ITSELF,
+                entries=entries,
+                session=lease.session,
+                charged=back,
+            )
+        )
+        tx.leases.set_metered(lease.session, until_ms)
 
 
 def _post(

@@ -26,6 +26,9 @@ class Ledger(Protocol):
     def last_day_of(self, session: str, budget: str) -> str | None:
         """The day of the latest interval of a session that a budget paid for."""
 
+    def charges_beyond(self, session: str, until_ms: int) -> list[Posting]:
+        """A session's charges for what is later than a moment, in the order they were booked."""
+
     def head(self) -> Head:
         """The latest posting."""
 

@@ -55,8 +55,9 @@ def close(
 ) -> bool:
     """End the session's lease at the engine's finish time, charged up to there.
 
-    A container that is gone without a finish time is charged up to the last reading: what
-    the engine did not say, nobody pays. Why its stop was asked for, if it was, is the
+    What was charged beyond it, by a clock that was ahead, is taken back. A container that is
+    gone without a finish time is charged up to the last reading: what the engine did not
+    say, nobody pays. Why its stop was asked for, if it was, is the
     reason. Does nothing to a lease that has ended. Whether it was this call that ended it.
     """
     lease = tx.leases.get(session)
@@ -69,6 +70,9 @@ def close(
     else:
         until_ms = lease.metered_to_ms if lease.metered_to_ms is not None else now_ms
     _charge(workbench, tx, lease, until_ms, exactly=True)
+    # An end before its beginning says nothing: then what the readings saw stands.
+    if (lease.started_ms or 0) <= until_ms < (lease.metered_to_ms or 0):
+        holds.take_back(workbench, tx, lease, until_ms)
     holds.release(workbench, tx, lease)
     ended_ms = max(until_ms, lease.started_ms or lease.intended_ms)
     tx.leases.set_ended(session, ended_ms, lease.stopping or reason)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
 from labwerk_hub.adapters.sql.openings import latest_opening, openings
 from labwerk_hub.adapters.sql.tables import balances, entries, postings
@@ -18,6 +19,8 @@ from labwerk_hub.domain.ledger import (
     GIVEN,
     GRANTED,
     OVER,
+    Charged,
+    Entry,
     Posting,
     PostingKind,
     held,
@@ -109,6 +112,16 @@ class SqlLedger:
         values = {"of_session": session, "of_budget": budget}
         return self._connection.scalar(_LAST_DAY, values)
 
+    def charges_beyond(self, session: str, until_ms: int) -> list[Posting]:
+        """A session's charges for what is later than a moment, in the order they were booked."""
+        query = (
+            select(postings)
+            .where((postings.c.session == session) & (postings.c.end_ms > until_ms))
+            .where(postings.c.kind == PostingKind.CHARGE.value)
+            .order_by(postings.c.id)
+        )
+        return [self._charge(row) for row in self._connection.execute(query)]
+
     def head(self) -> Head:
         """The latest posting's number and hash."""
         row = self._connection.execute(_HEAD).first()
@@ -184,6 +197,33 @@ class SqlLedger:
     def opened(self, budget: str, period: Period) -> Period | None:
         """The latest opening of a period of a budget, or of another one at the same time."""
         return latest_opening(self._connection, budget, period)
+    def _charge(self, row: Row[Any]) -> Posting:
+        lines = select(entries).where(entries.c.posting == row.id).order_by(entries.c.line)
+        return Posting(
+            kind=PostingKind.CHARGE,
+            key=row.key,
+            made_ms=row.made_ms,
+            made_by=row.made_by,
+            entries=tuple(
+                Entry(line.budget, line.period, line.account, int(line.ticks))
+                for line in self._connection.execute(lines)
+            ),
+            session=row.session,
+            charged=Charged(
+                session=row.session,
+                start_ms=row.start_ms,
+                end_ms=row.end_ms,
+                idle_ms=row.idle_ms,
+                flavour=row.flavour,
+                institution=row.institution,
+                budget=row.budget,
+                person=row.person,
+                day=row.day,
+                first=False,
+                first_of_month=False,
+            ),
+        )
+
 
     def _drop_empty(self, session: str) -> None:
         """Sessions are many; what nothing is held for any more need not be kept."""

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from labwerk_hub.adapters.sql.tables import usage_sums
 from labwerk_hub.adapters.sql.upsert import add_to
-from labwerk_hub.domain.ledger import OVER, Charged, Posting
+from labwerk_hub.domain.ledger import OVER, Charged, Posting, used
 from labwerk_hub.domain.usage import UsageSum
 
 _MONTH = len("2026-11")
@@ -14,7 +14,7 @@ _MONTH = len("2026-11")
 
 def add_usage(connection: Connection, posting: Posting, of: Charged) -> None:
     """Add a charge to the sums of its day and month."""
-    ticks = sum(entry.ticks for entry in posting.entries if entry.ticks > 0)
+    ticks = sum(entry.ticks for entry in posting.entries if entry.account == used(of.person))
     over = -sum(entry.ticks for entry in posting.entries if entry.account.startswith(OVER))
     for span, first in ((of.day, of.first), (of.day[:_MONTH], of.first_of_month)):
         key = {
