@@ -8,9 +8,11 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -136,6 +138,33 @@ def test_down_leaves_no_process_and_no_mount(install: Install) -> None:
     assert install.status()["ready"] is False
     install.run("down", "--yes")
     install.run("up", "--detach")
+
+
+def test_a_backup_that_root_copied_back_is_taken_into_use(install: Install, tmp_path: Path) -> None:
+    head = install.run("audit", "head")
+    files = ("labwerk.sqlite", "hub.sqlite")
+    for name in files:
+        with (
+            closing(sqlite3.connect(install.state / name)) as running,
+            closing(sqlite3.connect(tmp_path / name)) as kept,
+        ):
+            running.backup(kept)
+    secrets = shutil.copytree(install.state / "secrets", tmp_path / "secrets")
+    install.run("down", "--yes")
+    for name in files:
+        for file in install.state.glob(f"{name}*"):
+            file.unlink()
+        shutil.copy(tmp_path / name, install.state / name)
+    shutil.rmtree(install.state / "secrets")
+    shutil.copytree(secrets, install.state / "secrets")  # all of it root's now
+    install.run("up", "--detach")
+    assert _answers(install)
+    assert install.run("audit", "head") == head
+    owner = pwd.getpwnam(USER).pw_uid
+    brought = [install.state / name for name in files] + list((install.state / "secrets").iterdir())
+    assert {(file.stat().st_uid, file.stat().st_mode & 0o777) for file in brought} == {
+        (owner, 0o600)
+    }
 
 
 def test_restart_takes_a_changed_setting_into_use(install: Install) -> None:

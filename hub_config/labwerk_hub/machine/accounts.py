@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +58,31 @@ def ensure_folders(user: str, places: Places) -> None:
     _folder(places.node, 0, 0, 0o755)
     _folder(places.logs, 0, who.gid, 0o750)
     _folder(places.secrets, who.uid, who.gid, 0o700)
+
+
+def ensure_files_of_user(user: str, places: Places) -> None:
+    """Give the user its databases and secrets, which may have come back from a backup.
+
+    Whoever put them back was root, or had another number for the user.
+    """
+    who = account(user)
+    databases = (places.database, places.hub_database)
+    beside = [Path(f"{file}{end}") for file in databases for end in ("", "-wal", "-shm")]
+    for path in (*beside, *places.secrets.iterdir()):
+        try:
+            # The user could have put links there: what they lead to is not given away.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                continue
+            raise
+        try:
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                os.fchown(descriptor, who.uid, who.gid)
+                os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
 
 
 def _folder(path: Path, uid: int, gid: int, mode: int) -> None:

@@ -62,6 +62,7 @@ def bring_up(origin: Origin, progress: Progress, bundle: Path | None = None) -> 
     with progress.step(f"System user {settings.machine.user} and folders"):
         accounts.ensure_user(settings.machine.user, places, log)
         accounts.ensure_folders(settings.machine.user, places)
+        accounts.ensure_files_of_user(settings.machine.user, places)
         ensure_disk(settings, places, progress)
     with progress.step("Docker engine"):
         facts = engine.ensure_engine(places, log, os.environ)
