@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.api.loops.loop import Loop
+from labwerk_hub.api.loops.steady_clock import SteadyClock
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services import lifetime
@@ -21,14 +25,23 @@ _PATIENCE = 60
 
 
 class MeteringLoop(Loop):
-    """Reads the engine every ``period`` seconds; at once, to catch up after downtime."""
+    """Reads the engine every ``period`` seconds; at once, to catch up after downtime.
+
+    ``ran`` tells seconds that nobody can set, which the clock is held against.
+    """
 
     name = "metering"
     trouble = "Not metered now"
 
-    def __init__(self, workbench: Workbench, hub: Hub, period: float) -> None:
+    def __init__(
+        self,
+        workbench: Workbench,
+        hub: Hub,
+        period: float,
+        ran: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(period, stuck_after=10 * period + _PATIENCE)
-        self._workbench = workbench
+        self._workbench = replace(workbench, clock=SteadyClock(workbench.clock, ran))
         self._hub = hub
         # A stop takes seconds, and the hub serves others meanwhile.
         self._stops = ThreadPoolExecutor(_STOPS, "stop")

@@ -1,0 +1,51 @@
+"""A clock that is not believed at once when it jumps ahead."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+_log = logging.getLogger(__name__)
+#: Seconds by which a clock may gain between two looks without being taken for wrong.
+_SLACK = 10.0
+#: Seconds for which a jump must stand before it counts: a machine that was suspended, or
+#: whose clock was put right after its start, is on its new time after that.
+_SETTLES = 600.0
+
+
+class SteadyClock:
+    """The time of ``clock``, which for ten minutes does not follow it when it jumps ahead.
+
+    Sessions would be charged and stopped by a time that has not come yet. ``ran`` tells
+    seconds that nobody can set. A clock that is put back is followed at once: whatever is
+    due is due later then.
+    """
+
+    def __init__(
+        self, clock: Callable[[], datetime], ran: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._ran = ran
+        self._ahead: float | None = None
+        self._jumped_at: float | None = None
+
+    def __call__(self) -> datetime:
+        """The time now, as far as it is believed."""
+        now, ran = self._clock(), self._ran()
+        ahead = now.timestamp() - ran
+        if self._ahead is None or ahead <= self._ahead + _SLACK:
+            self._ahead, self._jumped_at = ahead, None
+            return now
+        if self._jumped_at is None:
+            self._jumped_at = ran
+            _log.warning(
+                "The clock has jumped %.0f seconds ahead; it is followed if it stays there for "
+                "ten minutes. Was it set, or did the machine sleep?",
+                ahead - self._ahead,
+            )
+        if ran - self._jumped_at >= _SETTLES:
+            self._ahead, self._jumped_at = ahead, None
+            return now
+        return datetime.fromtimestamp(self._ahead + ran, UTC)
