@@ -220,35 +220,34 @@ class TestWithoutBudget:
     def test_it_goes_on_without_if_its_budget_does_not_pay_until_the_new_end(
         self, bench: Bench, lease: Lease
     ) -> None:
-        had = SMALL * 1800  # what ran without counts as theirs, too
-        _grant(bench, ROTOR, had + SMALL * 7199)
+        _grant(bench, ROTOR, SMALL * 7199)
         _goes_on_without(bench)
-        _grant(bench, ROTOR, had + SMALL * 7200)
+        _grant(bench, ROTOR, SMALL * 7200)
         reconcile(bench.workbench, [ANNA])
         assert not bench.lease(lease.session).over_use
 
-    def test_a_budget_that_is_not_its_persons_any_more_does_not_pay(
+    def test_it_is_not_extended_if_its_budget_is_not_its_persons_any_more(
         self, bench: Bench, lease: Lease
     ) -> None:
         _grant(bench, ROTOR, 5 * HOUR)
         bench.with_catalogue(projects=(Project("rotor", Localized.same("Rotor"), "p-others"),))
-        _goes_on_without(bench)
+        assert _refusal(bench).reason is Reason.UNKNOWN_PAYER
         reconcile(bench.workbench, [ANNA])
         assert bench.lease(lease.session).over_use
 
     @pytest.mark.usefixtures("lease")
-    def test_a_budget_that_has_left_the_settings_does_not_pay(self, bench: Bench) -> None:
+    def test_it_is_not_extended_if_its_budget_has_left_the_settings(self, bench: Bench) -> None:
         _grant(bench, ROTOR, 5 * HOUR)
         bench.with_catalogue(budgets=budgets(budget("thr", 100 * HOUR, None)))
-        _goes_on_without(bench)
+        assert _refusal(bench).reason is Reason.UNKNOWN_PAYER
 
-    def test_a_budget_whose_period_is_over_does_not_pay(self, bench: Bench) -> None:
+    def test_it_is_not_extended_once_its_budgets_period_is_over(self, bench: Bench) -> None:
         bench.clock.now = datetime(2026, 11, 16, 23, tzinfo=POLICY.zone)
         today = Term("2026-11-01..", date(2026, 11, 1), date(2026, 11, 16))
         _without(bench, _rotor(periods=Terms(POLICY.zone, (today,))))
         _grant(bench, ROTOR, 5 * HOUR)
         bench.clock.step(hours=1)
-        _goes_on_without(bench)
+        assert _refusal(bench).reason is Reason.BUDGET_USED_UP
 
 
 def _rotor(**values: object) -> Budget:

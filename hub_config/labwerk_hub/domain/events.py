@@ -37,7 +37,7 @@ class EventKind(StrEnum):
     START = "start"
     STOP = "stop"
     EXTENSION = "extension"
-    #: Another budget pays for a session, or its own does again.
+    #: Another budget pays for a session, none does any more, or its own does again.
     PAYER_CHANGED = "payer-changed"
     #: Somebody entered the server of somebody else.
     ENTERING = "entering"

@@ -77,8 +77,19 @@ def session_started(workbench: Workbench, tx: Transaction, lease: Lease, by: str
     )
 
 
-def payer_changed(workbench: Workbench, tx: Transaction, was: Lease, payer: str, by: str) -> None:
-    """The budget ``payer`` pays for a lease from now on, as ``by`` (a pseudonym) wants it."""
+def payer_changed(
+    workbench: Workbench,
+    tx: Transaction,
+    was: Lease,
+    payer: str,
+    by: str,
+    *,
+    over_use: bool = False,
+) -> None:
+    """The budget ``payer`` pays for a lease from now on, as ``by`` (a pseudonym) wants it.
+
+    With ``over_use`` the lease goes on without being paid for.
+    """
     record(
         workbench,
         tx,
@@ -88,6 +99,7 @@ def payer_changed(workbench: Workbench, tx: Transaction, was: Lease, payer: str,
         about=was.session,
         payer=payer,
         was=was.payer,
+        **({"over_use": 1} if over_use else {}),
     )
 
 

@@ -207,6 +207,11 @@ def _paid(told: _Told) -> Message:
         "budget": told.budget("payer"),
         "before": told.budget("was"),
     }
+    if told.number("over_use"):
+        return Message(
+            "“%(budget)s” pays no more for the session %(session)s, which goes on without budget.",
+            places,
+        )
     if told.text("payer") == told.text("was"):
         return Message("“%(budget)s” pays for the session %(session)s again.", places)
     return Message(

@@ -84,10 +84,11 @@ def extension_of(
     others = behind(pool, lease)
     wanted = pool.now_ms + term_of(workbench, person, lease).usual_seconds * 1000
     until = min(wanted, lease.longest_ms, claimed_ms(pool, lease))
-    if lease.ticks_per_second and not lease.over_use:
-        since_ms = _paid_to_ms(workbench, lease)
-        lasts_seconds = paid_seconds(workbench, tx, person, lease, since_ms)
-        until = min(until, since_ms + lasts_seconds * 1000)
+    unpaid = _unpaid()
+    if lease.ticks_per_second and (no_payer := payers.no_payer(workbench, tx, lease)):
+        until, unpaid = lease.ends_ms, no_payer
+    elif lease.ticks_per_second:
+        until = _paid_until(workbench, tx, person, lease, until)
     refusal = None
     if others:
         refusal = Refusal(
@@ -104,7 +105,7 @@ def extension_of(
         )
     elif until < lease.ends_ms + WORTH_MS and wanted >= lease.ends_ms + WORTH_MS:
         claimed = claimed_ms(pool, lease) < lease.ends_ms + WORTH_MS
-        refusal = _reserved(pool, lease) if claimed else _unpaid()
+        refusal = _reserved(pool, lease) if claimed else unpaid
     elif until < lease.ends_ms + WORTH_MS:
         refusal = Refusal(
             Reason.NOT_YET,
@@ -114,6 +115,18 @@ def extension_of(
             ),
         )
     return Extension(None if refusal else until, refusal, others)
+
+
+def _paid_until(
+    workbench: Workbench, tx: Transaction, person: Person, lease: Lease, until: int
+) -> int:
+    """Until when, ``until`` at most, a session is paid for, or may go on without budget."""
+    if not lease.over_use:
+        since_ms = _paid_to_ms(workbench, lease)
+        lasts_seconds = paid_seconds(workbench, tx, person, lease, since_ms)
+        return min(until, since_ms + lasts_seconds * 1000)
+    may = payers.may_go_without(workbench, tx, lease)
+    return until if may or payers.pays_until(workbench, tx, person, lease, until) else lease.ends_ms
 
 
 def _paid_to_ms(workbench: Workbench, lease: Lease) -> int:

@@ -12,7 +12,7 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import audit, holds, metering
-from labwerk_hub.services.budgets import open_now, purse_of
+from labwerk_hub.services.budgets import known_or_gone, open_now, purse_of
 from labwerk_hub.services.lifetime import (
     behind,
     claimed_ms,
@@ -117,13 +117,51 @@ def go_on_without(workbench: Workbench, lease: Lease) -> None:
         until_ms = min(now_ms + usual_ms, current.longest_ms, claimed_ms(pool, current))
         if (
             current.ends_ms <= now_ms < until_ms
-            and budget.periods.at(now_ms).is_open
             and grace_ends_ms(workbench, tx, person, current) is not None
             and not behind(pool, current)
+            and may_go_without(workbench, tx, current)
         ):
             holds.release(workbench, tx, current)
             tx.leases.set_payer(current.session, budget.id, budget.institution, over_use=True)
             tx.leases.set_ends(current.session, until_ms)
+            audit.payer_changed(workbench, tx, current, budget.id, by=LABWERK, over_use=True)
+
+
+def no_payer(workbench: Workbench, tx: Transaction, lease: Lease) -> Refusal | None:
+    """Why the budget of a session may pay for its person no more; None if it still may."""
+    try:
+        payer_of(workbench, entitled(workbench, tx, lease.person), lease.payer, "")
+    except RefusedError as error:
+        if error.refusal.reason is not Reason.UNKNOWN_PAYER:
+            return error.refusal
+        budget = known_or_gone(workbench, lease.payer, lease.paid_by or lease.institution)
+        return Refusal(
+            Reason.UNKNOWN_PAYER,
+            Message(
+                "“%(budget)s” does not pay for you any more. "
+                "Choose another budget for this session.",
+                {"budget": budget.title},
+            ),
+        )
+    return None
+
+
+def may_go_without(workbench: Workbench, tx: Transaction, lease: Lease) -> bool:
+    """Whether a session may run although its budget is used up, as one that starts now might."""
+    budget = workbench.catalogue.budgets.get(lease.payer)
+    return (
+        budget is not None
+        and budget.over_use
+        and budget.periods.at(to_ms(workbench.clock())).is_open
+        and no_payer(workbench, tx, lease) is None
+    )
+
+
+def pays_until(
+    workbench: Workbench, tx: Transaction, person: Person, lease: Lease, until_ms: int
+) -> bool:
+    """Whether its budget can pay again for a session without until then: see `paid_again`."""
+    return _has_enough(workbench, tx, person, lease, until_ms) is not None
 
 
 def _has_enough(
