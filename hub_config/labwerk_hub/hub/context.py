@@ -42,6 +42,8 @@ from labwerk_hub.settings import Settings
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 _log = logging.getLogger(__name__)
+#: For how long what was read of somebody is kept for the pages that cannot read it.
+_SEEN_FOR = timedelta(hours=1)
 
 _ENGINE_SILENT = Message(
     "The engine that runs sessions does not answer. Running sessions go on; "
@@ -55,6 +57,15 @@ _NOT_READABLE = Message(
     "What is free and what is left of your budget cannot be read just now. "
     "Please try again in a minute, or tell an operator."
 )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was read last of somebody, and when."""
+
+    person: Person
+    asked: int
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -140,8 +151,7 @@ class Pages:
         self.workbench = workbench
         self._demo = settings.sign_in.is_demo
         self.default_language: str = settings.machine.language
-        self._seen: dict[str, Person] = {}
-        self._asked: dict[str, int] = {}
+        self._seen: dict[str, Seen] = {}
         self.sums = PoolSums(workbench)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Pages:
@@ -156,22 +166,33 @@ class Pages:
             except LabwerkError as error:
                 _log.warning("The page goes without what is known of %s: %s", viewer, error)
             else:
-                self._asked[viewer] = asked
-                if person is not None:
-                    self._seen[viewer] = person
+                self._remember(viewer, person, asked)
         return self.open_now(viewer)
 
     def open_now(self, viewer: str | None) -> Page:
         """The same without asking the database, by what was read last."""
-        person = self._seen.get(viewer or "")
+        seen = self._seen.get(viewer or "")
+        person = seen.person if seen is not None else None
         return Page(
             language=language.choose(person.locale if person else None, self.default_language),
             demo=self._demo,
             person=person,
             institution=self._institution(person),
             decides=person is not None and self._decides(person),
-            asked=self._asked.get(viewer or "", 0),
+            asked=seen.asked if seen is not None else 0,
         )
+
+    def _remember(self, viewer: str, person: Person | None, asked: int) -> None:
+        """Keep what was read for a while; nothing of who is not known, or not any more."""
+        now = self.workbench.clock()
+        self._seen.pop(viewer, None)  # so that the oldest stand first
+        if person is not None:
+            self._seen[viewer] = Seen(person, asked, now)
+        while self._seen:
+            oldest = next(iter(self._seen))
+            if now - self._seen[oldest].at < _SEEN_FOR:
+                break
+            del self._seen[oldest]
 
     def _read(self, viewer: str) -> tuple[Person | None, int]:
         """Who looks, and how many requests wait for them."""
