@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from starlette.types import Message as Event
 from labwerk_hub.api.auth import MissingScopeError, UnauthorizedError
 from labwerk_hub.api.problems import Problem
 from labwerk_hub.domain.texts import LANGUAGES, Message
-from labwerk_hub.errors import LabwerkError, UnknownPersonError
+from labwerk_hub.errors import DatabaseError, LabwerkError, UnknownPersonError
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_requests import (
     BudgetRequestError,
@@ -28,6 +29,8 @@ from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.statement import StatementError
 from labwerk_hub.services.use_pages import UnknownMonthError
 from labwerk_hub.texts import render
+
+_log = logging.getLogger(__name__)
 
 #: Faults of a request that are told at once; what is sent may have hundreds.
 _MOST_FAULTS = 3
@@ -61,6 +64,8 @@ _STATUS = {
     BudgetRequestError.code: status.HTTP_409_CONFLICT,
     BudgetDecisionError.code: status.HTTP_409_CONFLICT,
 }
+#: To whoever asks; what it was in particular is in the log.
+_DATABASE = "The database cannot be used just now; the service's log says why. Try again soon."
 #: What tells a client how to ask again (RFC 6750, section 3).
 _CHALLENGES = {
     UnauthorizedError.code: "Bearer",
@@ -101,6 +106,9 @@ class TooLargeAnswers:
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LabwerkError)  # what it is registered for
     code = _STATUS.get(error.code, status.HTTP_503_SERVICE_UNAVAILABLE)
+    if isinstance(error, DatabaseError):  # where it lies is nobody's business but an operator's
+        _log.error("%s cannot be answered: %s", request.url.path, error)
+        return _answer(error, _DATABASE, code)
     challenge = _CHALLENGES.get(error.code)
     headers = {"WWW-Authenticate": challenge} if challenge is not None else None
     return _answer(error, _sentence(request, error), code, headers)

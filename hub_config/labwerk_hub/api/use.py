@@ -16,6 +16,8 @@ from labwerk_hub.services.audit_views import EventPage
 from labwerk_hub.services.use_views import MyUse, OperatorPage
 
 _MOST_EVENTS = 200
+#: The largest number that a column of the database holds.
+_LAST_ID = 2**63 - 1
 
 
 def router(prefix: str) -> APIRouter:
@@ -78,7 +80,7 @@ def router(prefix: str) -> APIRouter:
         request: Request,
         reader: EventsReader,
         before: Annotated[
-            int | None, Query(ge=1, description="The next_before of the page before.")
+            int | None, Query(ge=1, le=_LAST_ID, description="The next_before of the page before.")
         ] = None,
         limit: Annotated[
             int, Query(ge=1, le=_MOST_EVENTS, description="How many at most.")
