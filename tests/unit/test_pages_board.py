@@ -138,6 +138,9 @@ async def test_without_scripts_and_colours_the_tables_say_everything(site: Site)
             assert len(row(["th", "td"])) == len(heads)
     for section in page("section"):
         assert page.find(id=section["aria-labelledby"]) is not None
+    for box in page.select(".table-responsive"):  # it may scroll: keys reach it, and it has a name
+        assert (box["role"], box["tabindex"]) == ("group", "0")
+        assert box.get("aria-label") or page.find(id=box["aria-labelledby"]) is not None
 
 
 async def test_headings_go_down_step_by_step(site: Site) -> None:
