@@ -213,6 +213,7 @@ def test_the_operator_sees_all_institutions_and_what_runs_now(site: UseSite) -> 
     ]
     assert (shown.requests, shown.months) == (1, ("2026-11",))
     assert shown.posting_head.number > 0
+    assert shown.decision_head.number == 0, "nothing was decided beside the settings"
     assert shown.sealed_at is None
 
 

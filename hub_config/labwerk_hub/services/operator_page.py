@@ -69,6 +69,7 @@ def of_operator(
             mails_given_up=given_up,
             event_head=_head(heads.event),
             posting_head=_head(heads.posting),
+            decision_head=_head(heads.decision),
             sealed_at=from_ms(seal.at_ms) if seal is not None else None,
             at=workbench.clock(),
         )

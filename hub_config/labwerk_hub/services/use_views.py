@@ -344,5 +344,6 @@ class OperatorPage(View):
     mails_given_up: int
     event_head: HeadView
     posting_head: HeadView
+    decision_head: HeadView
     sealed_at: Moment | None
     at: Moment
