@@ -48,8 +48,9 @@ class PayerView(View):
 class BudgetView(View):
     """The budget that pays, in ticks (``ticks_per_gpu_hour`` of them are a GPU-hour).
 
-    ``granted_ticks`` is the person's share of it. ``held_ticks`` is what running sessions
-    may still use; ``lasts_seconds`` how long what is held and left pays for the running
+    ``granted_ticks`` is the person's share of it, ``used_ticks`` what it paid for them: what
+    they used without budget is not part of it. ``held_ticks`` is what running sessions may
+    still use; ``lasts_seconds`` how long what is held and left pays for the running
     session (None: it costs nothing, or none runs). ``over_use``: the session runs without
     budget. Once it is used up the session goes on until ``grace_ends_at``.
     """
