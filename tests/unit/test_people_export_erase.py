@@ -11,7 +11,14 @@ from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.errors import UnknownPersonError
-from labwerk_hub.services import audit, budget_requests, leavers, people, request_decisions
+from labwerk_hub.services import (
+    audit,
+    budget_requests,
+    leavers,
+    people,
+    request_decisions,
+    retention,
+)
 from labwerk_hub.services.leavers import FilesKept, LeaverError
 from labwerk_hub.services.verification import verify
 from support.tampering import Tamperer
@@ -129,6 +136,7 @@ def test_of_who_decides_for_others_nothing_is_left_either(
     secret = ["wunsch", "dorothea", "dekanat.example", "0228 4711", "account-0815"]
     assert all(tamperer.finds(word) for word in secret)
     leavers.erase(bench.workbench, decided.name)
+    assert retention.scrub(bench.workbench)
     assert {word: tamperer.finds(word) for word in secret} == {word: [] for word in secret}
     assert verify(bench.workbench).findings == ()
 
@@ -157,6 +165,7 @@ def test_after_an_erasure_nothing_tells_who_it_was(left: Bench, tamperer: Tamper
     secret = ["xaver", "quandt", "account-4711", "th-rhein.example", "quandtenfreunde"]
     assert all(tamperer.finds(word) for word in secret)
     erased = leavers.erase(left.workbench, NAME)
+    assert retention.scrub(left.workbench)
     assert {word: tamperer.finds(word) for word in secret} == {word: [] for word in secret}
     assert erased.name.startswith("thr--erased-")
     assert (erased.pseudonym, erased.sessions) == (pseudonym, 1)

@@ -9,6 +9,7 @@ import click
 
 from labwerk_hub.commands.installed import Installed, installation, settings_option, yes_option
 from labwerk_hub.commands.pool import json_option
+from labwerk_hub.errors import DatabaseError
 from labwerk_hub.machine.errors import MachineError
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ Kept without a name, since others depend on it:
   for which they gave a reason in their own words;
   files in project folders, which belong to the projects' members.
 Until they are replaced or rotated, backups and logs may still name them."""
+
+#: A large file is written anew when few write.
+_STILL_TO_COME = """\
+What was removed is overwritten, but the database's file may still have copies of it{why}.
+The hub service writes the file anew by itself: it tries every ten minutes, and with a file of
+more than 1 GiB in the night to Sunday."""
 
 
 @click.group()
@@ -119,18 +126,32 @@ def erase(name: str, file: Path | None, yes: bool, keep_home: bool) -> None:
     removed = not keep_home and files.remove_home(places, name)
     copy = files.remove_before(places, name)
     erased = leavers.erase(workbench, name)
+    kept = files.rename_home(places, name, erased.name) if keep_home else None
     click.echo(f"{name} is erased; {erased.name} stands in their place.")
     if removed:
         click.echo(f"Their home {places.homes / name} is removed.")
     if copy is not None:
         click.echo(f"What it was before `storage convert`, {copy}, is removed.")
-    kept = files.rename_home(places, name, erased.name) if keep_home else None
     if kept is not None:
         click.echo(f"Their home is kept as {kept}; its files may still name them.")
     click.echo(
         f"{erased.sessions} sessions and {erased.events} events no longer tell whose they were."
     )
     click.echo(_KEPT.format(pseudonym=erased.pseudonym))
+    _scrub(workbench)
+
+
+def _scrub(workbench: Workbench) -> None:
+    """Have nothing of it left in the database's file, or say that this is still to come."""
+    from labwerk_hub.services import retention
+
+    why = ""
+    try:
+        if retention.scrub(workbench):
+            return
+    except DatabaseError as error:
+        why = f" ({error.message})"
+    click.echo(_STILL_TO_COME.format(why=why))
 
 
 def _question(person: Person, keep_home: bool) -> str:

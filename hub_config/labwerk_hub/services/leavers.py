@@ -137,7 +137,8 @@ def erase(workbench: Workbench, name: str) -> Erased:
 
     What the ledger has of them stays, under a pseudonym that leads to nobody any more; so do
     events in which they did something to others without a word of theirs. Raises
-    UnknownPersonError, LeaverError while a session of theirs runs.
+    UnknownPersonError, LeaverError while a session of theirs runs. What the database's file
+    may still hold of them goes with `retention.scrub`, which the service calls as well.
     """
     with workbench.database.writing() as tx:
         now_ms, person = to_ms(workbench.clock()), _without_session(tx, name)
@@ -150,7 +151,6 @@ def erase(workbench: Workbench, name: str) -> Erased:
         erased = erased_name(person)
         tx.records.replace(person, erased)
         audit.record(workbench, tx, EventKind.ERASURE, actor=ROOT, about=erased)
-    workbench.database.scrub()
     return Erased(name=erased, pseudonym=person.pseudonym, sessions=sessions, events=events)
 
 

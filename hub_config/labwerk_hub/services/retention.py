@@ -11,6 +11,8 @@ from labwerk_hub.services.workbench import Workbench
 
 #: Events whose content is removed in one transaction: others want to write, too.
 _AT_ONCE = 1_000
+#: When few write: in the night to a Sunday, up to this hour of the site.
+_SUNDAY, _NIGHT_ENDS = 6, 5
 
 
 def seal_and_redact(workbench: Workbench) -> bool:
@@ -52,6 +54,17 @@ def redact(workbench: Workbench) -> int:
                 found = tx.events.redact_older(kinds, before_ms, _AT_ONCE)
             removed += found
     return removed
+
+
+def scrub(workbench: Workbench) -> bool:
+    """Have the database's file written anew, if what was removed may still be read from it.
+
+    One that is large, in the night to a Sunday alone. Whether nothing is left to do. Raises
+    DatabaseError if it cannot be done now; then it is still to be done.
+    """
+    now = workbench.clock().astimezone(workbench.policy.zone)
+    is_quiet = now.weekday() == _SUNDAY and now.hour < _NIGHT_ENDS
+    return workbench.database.scrub(large=is_quiet)
 
 
 def _is_done(workbench: Workbench) -> bool:

@@ -337,8 +337,11 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[Transaction]:
         """A consistent view; nothing is kept."""
 
-    def scrub(self) -> None:
-        """Leave nothing of what was deleted in the database's file, as far as it is one."""
+    def scrub(self, *, large: bool) -> bool:
+        """Leave nothing of what was removed for good in the database's file, if it is one.
+
+        Whether nothing is left to do; a large file is left for later unless ``large``.
+        """
 
     def checkpoint(self) -> None:
         """Do what commits would else have to do from time to time; now and then, in between."""

@@ -26,6 +26,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from labwerk_hub.adapters.sql import scrubbing
 from labwerk_hub.adapters.sql.activities import SqlActivities, SqlOutcomes
 from labwerk_hub.adapters.sql.allotments import SqlAllotments
 from labwerk_hub.adapters.sql.chains import SqlChains
@@ -202,31 +203,35 @@ class SqlDatabase:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             try:
-                _move_pages(driver)
+                scrubbing.move_pages(driver)
             except sqlite3.Error as error:
                 raise DatabaseError(f"{self._engine.url}: {error}; is the disk full?") from error
 
-    def scrub(self) -> None:
-        """Write SQLite's file anew, and empty its log: deleted rows stand in both for long.
+    def scrub(self, *, large: bool) -> bool:
+        """Write SQLite's file anew, and empty its log, if something was removed for good since.
 
-        Waits for writers and keeps them waiting. A PostgreSQL server reuses what is free, and
-        has its own ways and its own copies; nothing is done there. Raises DatabaseError if
-        others are at work all the time.
+        Whether nothing is left to do: a file that is not small is left alone unless it may be
+        ``large``, since writers are kept waiting. A PostgreSQL server reuses what is free, and
+        has its own ways and its own copies; nothing is done there. Raises DatabaseError if the
+        disk is full, or others are at work all the time; it is then still to be done.
         """
         if self._engine.dialect.name != "sqlite":
-            return
+            return True
         with self._translated(), self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             try:
-                driver.execute("VACUUM")
-                busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                return scrubbing.scrub(driver, large=large)
             except sqlite3.Error as error:
+                if driver.in_transaction:
+                    driver.rollback()
                 raise DatabaseError(
                     f"{self._engine.url}: cannot be written anew: {error}."
                 ) from error
-        if busy:
-            raise DatabaseError(f"{self._engine.url}: its log is in use all the time; try again.")
+            except scrubbing.LogInUseError:
+                raise DatabaseError(
+                    f"{self._engine.url}: its log is in use all the time; is it being copied?"
+                ) from None
 
     def close(self) -> None:
         """Give back every connection."""
@@ -340,16 +345,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute(f"PRAGMA wal_autocheckpoint={_AUTOCHECKPOINT_PAGES}")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # Whatever the library was built with; see `scrubbing`.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
-
-
-def _move_pages(connection: sqlite3.Connection) -> None:
-    _busy, logged, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    if 0 < logged == moved:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA user_version={version}")
-        connection.execute("COMMIT")
 
 
 def _begin_sqlite(connection: Connection) -> None:

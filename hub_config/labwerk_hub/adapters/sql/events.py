@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
+from labwerk_hub.adapters.sql import scrubbing
 from labwerk_hub.adapters.sql.event_tables import events
 from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.events import (
@@ -102,7 +103,10 @@ class SqlEvents:
         return self._redact((events.c.subject == pseudonym) | theirs)
 
     def _redact(self, which: ColumnElement[bool]) -> int:
-        return self._connection.execute(update(events).where(which).values(_NOTHING)).rowcount
+        removed = self._connection.execute(update(events).where(which).values(_NOTHING)).rowcount
+        if removed:
+            scrubbing.mark(self._connection)
+        return removed
 
 
 def _recorded(row: Row[tuple[object, ...]]) -> RecordedEvent:

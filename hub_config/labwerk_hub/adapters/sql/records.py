@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, insert, select, update
 
+from labwerk_hub.adapters.sql import scrubbing
 from labwerk_hub.adapters.sql.request_tables import budget_requests, mails
 from labwerk_hub.adapters.sql.storage_tables import storage_use
 from labwerk_hub.adapters.sql.tables import (
@@ -86,6 +87,7 @@ class SqlRecords:
         )
         self._connection.execute(delete(storage_use).where(_home_of(person.name)))
         self._connection.execute(delete(people).where(people.c.name == person.name))
+        scrubbing.mark(self._connection)
 
     def _rows(
         self, table: Table, which: ColumnElement[bool], others: Sequence[Column[str]] = ()

@@ -14,7 +14,7 @@ _PERIOD = 600.0
 
 #: Does what is due by now, days that were missed included, and nothing if that is done.
 Task = Callable[[Workbench], object]
-TASKS: tuple[Task, ...] = (retention.seal_and_redact,)
+TASKS: tuple[Task, ...] = (retention.seal_and_redact, retention.scrub)
 
 
 class DailyLoop(Loop):
