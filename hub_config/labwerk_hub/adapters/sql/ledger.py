@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
-from labwerk_hub.adapters.sql.openings import latest_opening, openings
+from labwerk_hub.adapters.sql.openings import GRANTS, latest_opening, openings
 from labwerk_hub.adapters.sql.tables import balances, entries, postings
 from labwerk_hub.adapters.sql.upsert import add_to
 from labwerk_hub.adapters.sql.usage import add_usage
@@ -166,11 +166,10 @@ class SqlLedger:
         taken, given = entries.alias("taken"), entries.alias("given")
         query = (
             select(given.c.budget, given.c.period, func.sum(given.c.ticks))
-            .select_from(postings)
-            .join(taken, taken.c.posting == postings.c.id)
-            .join(given, given.c.posting == postings.c.id)
+            .join_from(taken, given, given.c.posting == taken.c.posting)
             .where(
-                postings.c.kind.in_([PostingKind.GRANT.value, PostingKind.CARRY.value]),
+                # Few postings grant anything: SQLite would look for them from all entries.
+                taken.c.posting.in_(select(postings.c.id).where(GRANTS)),
                 (taken.c.budget == budget) & (taken.c.period == period),
                 (taken.c.account == GRANTED) & (given.c.account == GIVEN),
             )
@@ -197,6 +196,7 @@ class SqlLedger:
     def opened(self, budget: str, period: Period) -> Period | None:
         """The latest opening of a period of a budget, or of another one at the same time."""
         return latest_opening(self._connection, budget, period)
+
     def _charge(self, row: Row[Any]) -> Posting:
         lines = select(entries).where(entries.c.posting == row.id).order_by(entries.c.line)
         return Posting(
@@ -223,7 +223,6 @@ class SqlLedger:
                 first_of_month=False,
             ),
         )
-
 
     def _drop_empty(self, session: str) -> None:
         """Sessions are many; what nothing is held for any more need not be kept."""
