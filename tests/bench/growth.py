@@ -20,6 +20,7 @@ from labwerk_hub.services import (
     budgets,
     metering,
     offers,
+    openings,
     operator_page,
     sessions,
     statement,
@@ -70,7 +71,7 @@ class _Side:
 
     def opening(self) -> None:
         """Whether all budgets have what they are to have, as a process asks that has just begun."""
-        budgets.open_now(replace(self.bench.workbench, opened=Opened()))
+        openings.open_now(replace(self.bench.workbench, opened=Opened()))
 
     def charge(self) -> None:
         """A running session's next interval."""

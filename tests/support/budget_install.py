@@ -24,7 +24,7 @@ from labwerk_hub.domain.ledger import (
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.periods import day_of
 from labwerk_hub.domain.scopes import Scope
-from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.openings import open_now
 
 from support.hub_service import serving
 from support.mailing import somebody

@@ -32,7 +32,7 @@ from labwerk_hub.domain.ledger import (
     used,
 )
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import budgets
+from labwerk_hub.services import openings
 from sqlalchemy import Connection, Table, insert
 
 from support.workbench import Bench, budget
@@ -83,7 +83,7 @@ def fill(bench: Bench, sessions_a_day: int) -> Sequence[str]:
     )
     bench.clock.now = _FIRST
     names = [bench.person(f"Person {number}") for number in range(PEOPLE)]
-    budgets.open_now(bench.workbench)
+    openings.open_now(bench.workbench)
     with bench.workbench.database.writing() as tx:
         people = [(name, tx.people.by_name(name)) for name in names]
         sessions = _sessions([(n, p.pseudonym) for n, p in people if p], sessions_a_day)

@@ -12,8 +12,9 @@ from labwerk_hub.domain.ledger import FREE, TICKS_PER_GPU_HOUR, Posting, Posting
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.requests import RequestState
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services.budgets import balance_in, budget_of, open_now
+from labwerk_hub.services.budgets import balance_in, budget_of
 from labwerk_hub.services.mail import send_due
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.workbench import MailPolicy
 
 from support.mailing import MailServer, client_of, mail_server, somebody

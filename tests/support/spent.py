@@ -18,7 +18,8 @@ from labwerk_hub.domain.ledger import (
 from labwerk_hub.domain.metering import Usage, to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import day_of
-from labwerk_hub.services.budgets import known_or_gone, open_period
+from labwerk_hub.services.budgets import known_or_gone
+from labwerk_hub.services.openings import open_period
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 

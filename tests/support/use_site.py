@@ -17,7 +17,7 @@ from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.periods import Months
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import budget_pages, sessions, use_pages
-from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.use_views import BudgetPage, MemberView, MyUse
 
 from support.mailing import somebody

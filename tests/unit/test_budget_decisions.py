@@ -13,8 +13,9 @@ from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.services import audit, budget_decisions, sessions
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError
-from labwerk_hub.services.budgets import open_now, purse_of
+from labwerk_hub.services.budgets import purse_of
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.texts import render
 from support.use_site import HOUR, IWE, ROTOR, SMALL, THR, UseSite, use_site
 

@@ -13,7 +13,8 @@ from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.periods import OUTSIDE
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import sessions
-from labwerk_hub.services.budgets import allot, budget_of, open_now
+from labwerk_hub.services.budgets import budget_of
+from labwerk_hub.services.openings import allot, open_now
 from support.budget_bench import (
     COURSE,
     HOUR,

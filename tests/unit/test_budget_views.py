@@ -22,7 +22,8 @@ from labwerk_hub.services import (
     sessions,
 )
 from labwerk_hub.services.budget_rights import NotAllowedError
-from labwerk_hub.services.budgets import UnknownBudgetError, open_now
+from labwerk_hub.services.budgets import UnknownBudgetError
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.use_pages import UnknownMonthError
 from support.use_site import (
     BERLIN,

@@ -11,8 +11,9 @@ from labwerk_hub.domain.admission import Reason, Refusal, Request
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.domain.texts import GpuHours
 from labwerk_hub.services import sessions
-from labwerk_hub.services.budgets import allot, budget_of
+from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.openings import allot
 from support.budget_bench import ROTOR, SMALL, balanced, budget_bench, read, start
 from support.workbench import Bench, budget, budgets
 

@@ -17,8 +17,9 @@ from labwerk_hub.domain.periods import Term, Terms
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import extension, lifetime, payers, sessions, statement
 from labwerk_hub.services.budget_decisions import BudgetDecisionError, set_share
-from labwerk_hub.services.budgets import allot, budget_of, open_now
+from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.openings import allot, open_now
 from labwerk_hub.services.reconcile import reconcile
 from support.workbench import Bench, bench_in, budget, budgets, fixed_gpu
 

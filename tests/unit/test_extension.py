@@ -17,8 +17,9 @@ from labwerk_hub.domain.periods import Term, Terms
 from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import audit, extension, reservations, sessions, waiting
-from labwerk_hub.services.budgets import allot, budget_of
+from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.openings import allot
 from labwerk_hub.services.reconcile import reconcile
 from support.lessons import keep_for_lesson
 from support.workbench import (

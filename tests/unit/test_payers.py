@@ -10,8 +10,9 @@ import pytest
 from labwerk_hub.domain.admission import Reason
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.services import payers, sessions
-from labwerk_hub.services.budgets import allot, budget_of
+from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.openings import allot
 from support.budget_bench import (
     COURSE,
     ROTOR,

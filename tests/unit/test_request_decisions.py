@@ -15,7 +15,7 @@ from labwerk_hub.services.budget_requests import (
     NotTheirsToDecideError,
     UnknownRequestError,
 )
-from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.openings import open_now
 from support.mailing import somebody
 from support.request_site import HOUR, ROTOR, THR, RequestSite, request_site
 from support.workbench import Bench

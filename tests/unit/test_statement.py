@@ -12,7 +12,7 @@ from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.periods import Months
 from labwerk_hub.domain.statement import Month, Position, Statement, sums_of
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import budgets, statement
+from labwerk_hub.services import openings, statement
 from labwerk_hub.services.statement import StatementError
 from support.statements import BERLIN, HOUR, NETZ, ROTOR, SMALL_HOUR, Site, site_in
 from support.workbench import budget
@@ -99,7 +99,7 @@ def test_it_is_the_same_on_each_kind_of_database(site: Site, empty: str) -> None
     site.workbench = replace(site.workbench, database=database)
     try:
         anna = site.person("Anna Müller", "thr", "p-rotor")
-        budgets.open_now(site.workbench)
+        openings.open_now(site.workbench)
         site.used(anna, 3, "project/rotor")
         site.at(2026, 12, 1, 8)
         site.used(anna, 1, "project/rotor")
@@ -163,7 +163,7 @@ def test_a_session_over_the_months_end_counts_in_both(site: Site, anna: str) -> 
 
 
 def test_a_budget_is_shown_with_what_it_gave_on(site: Site, anna: str) -> None:
-    budgets.open_now(site.workbench)
+    openings.open_now(site.workbench)
     site.used(anna, 2)
     own = _position(site.statement("2026-11"), "institution/thr")
     assert (own.granted, own.given, own.used) == (400 * HOUR, 110 * HOUR, 2 * SMALL_HOUR)
@@ -224,7 +224,7 @@ def test_what_is_granted_later_is_not_in_an_earlier_statement(site: Site, anna: 
     site.at(2026, 12, 1, 8)
     november = site.statement("2026-11")
     with site.workbench.database.writing() as tx:
-        budgets.allot(site.workbench, tx, "root", NETZ, None, 80 * HOUR)
+        openings.allot(site.workbench, tx, "root", NETZ, None, 80 * HOUR)
     assert site.statement("2026-11") == november
     assert _position(site.statement("2026-12"), "project/netz", "winter").granted == 80 * HOUR
 

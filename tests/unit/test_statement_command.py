@@ -11,7 +11,7 @@ import pytest
 from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason
-from labwerk_hub.services import budgets, metering
+from labwerk_hub.services import metering, openings
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 from support.small_install import HOUR_MS, SmallInstall, install
 
@@ -25,7 +25,7 @@ def site(tmp_path: Path) -> SmallInstall:
     """Somebody ran a session for four hours and stopped it."""
     site = install(tmp_path)
     bench = site.workbench
-    budgets.open_now(bench)
+    openings.open_now(bench)
     lease = site.hold(A_SMALL_ONE)
     ran = SessionContainer(
         session=lease.session,

@@ -18,7 +18,7 @@ from labwerk_hub.domain.ledger import FREE, GIVEN, GRANTED, Posting, PostingKind
 from labwerk_hub.domain.openings import Opening, as_opened
 from labwerk_hub.domain.periods import Months, Period, PeriodRule, Term, Terms, midnight_ms
 from labwerk_hub.domain.statement import Position
-from labwerk_hub.services import budgets, verification
+from labwerk_hub.services import openings, verification
 from support.spent import spend
 from support.statements import BERLIN, HOUR, NETZ, ROTOR, SMALL_HOUR, Site, site_in
 from support.workbench import budget
@@ -54,7 +54,7 @@ def _netz(*terms: Term, otherwise: PeriodRule | None = None) -> Budget:
 def _settings(site: Site, *netz: Budget) -> None:
     """The settings as from now on, in a hub that starts anew."""
     site.with_catalogue(budgets=by_id(budget("thr"), budget("iwe"), ROTOR, *netz))
-    budgets.open_now(site.workbench)
+    openings.open_now(site.workbench)
 
 
 def _written(site: Site) -> list[bytes]:
@@ -91,7 +91,7 @@ def test_a_term_that_is_changed_later_changes_no_byte(site: Site, changed: Budge
     assert _written(site) == before
     site.used("thr--anna-mueller", 1, "institution/thr")
     site.at(2027, 4, 1, 8)
-    budgets.open_now(site.workbench)
+    openings.open_now(site.workbench)
     assert _written(site) == before
     assert verification.verify(site.workbench).findings == ()
 
@@ -166,7 +166,7 @@ def test_a_term_that_is_opened_ahead_of_its_time_can_still_be_moved(site: Site) 
     longer = replace(WINTER, last_day=date(2027, 2, 10))
     _settings(site, _netz(longer, replace(summer, first_day=date(2027, 2, 11))))
     site.at(2027, 2, 11, 8)
-    budgets.open_now(site.workbench)
+    openings.open_now(site.workbench)
     winter, then = sorted(_of_netz(site, "2027-02"), key=lambda one: one.first_day)
     assert (winter.period, winter.last_day) == ("winter", "2027-02-10")
     assert (then.period, then.first_day, then.granted) == ("summer", "2027-02-11", 50 * HOUR)
@@ -221,7 +221,7 @@ def test_a_budget_that_left_the_settings_stays_in_statements_until_its_term_ends
 ) -> None:
     _settings(site)
     site.at(2027, 4, 1, 8)
-    budgets.open_now(site.workbench)
+    openings.open_now(site.workbench)
     shown = [len(_of_netz(site, month)) for month in ("2026-12", "2027-02", "2027-03")]
     assert shown == [1, 1, 0]
 

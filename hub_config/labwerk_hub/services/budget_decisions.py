@@ -25,7 +25,8 @@ from labwerk_hub.services.budget_rights import (
     require_decide_whole,
     visible,
 )
-from labwerk_hub.services.budgets import allot, balance_in, open_now
+from labwerk_hub.services.budgets import balance_in
+from labwerk_hub.services.openings import allot, open_now
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import render

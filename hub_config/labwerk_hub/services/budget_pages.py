@@ -16,7 +16,7 @@ from labwerk_hub.services.audit_views import Names
 from labwerk_hub.services.budget_members import Drawn, members_of
 from labwerk_hub.services.budget_requests import Asked
 from labwerk_hub.services.budget_rights import may_decide, may_decide_whole, may_see, visible
-from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.request_pages import language_of, open_view
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_pages import UnknownMonthError

@@ -14,7 +14,7 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.services import audit, holds, payers
-from labwerk_hub.services.budgets import open_now, paying
+from labwerk_hub.services.budgets import paying
 from labwerk_hub.services.lifetime import (
     WORTH_MS,
     activity_of,
@@ -25,6 +25,7 @@ from labwerk_hub.services.lifetime import (
     term_of,
 )
 from labwerk_hub.services.offers import RefusedError
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench

@@ -18,7 +18,7 @@ from labwerk_hub.domain.pool import Pool
 from labwerk_hub.domain.reservations import preferred
 from labwerk_hub.domain.terms import groups_of
 from labwerk_hub.domain.waiting import Ticket, TicketState, Turn
-from labwerk_hub.services.budgets import open_now, purse_of
+from labwerk_hub.services.budgets import purse_of
 from labwerk_hub.services.offers import (
     RefusedError,
     entitled,
@@ -27,6 +27,7 @@ from labwerk_hub.services.offers import (
     rules_of,
     take_lease,
 )
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.tables import PlaceInLine, Transaction
 from labwerk_hub.services.waiting import free, give_up, place_in

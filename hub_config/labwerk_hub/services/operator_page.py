@@ -16,7 +16,8 @@ from labwerk_hub.services.audit_tables import Head
 from labwerk_hub.services.budget_members import is_leaver
 from labwerk_hub.services.budget_pages import row_of
 from labwerk_hub.services.budget_rights import require_operator
-from labwerk_hub.services.budgets import known_or_gone, open_now, today
+from labwerk_hub.services.budgets import known_or_gone, today
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.request_pages import language_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_pages import month_of

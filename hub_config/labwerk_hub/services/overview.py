@@ -10,9 +10,10 @@ from labwerk_hub.domain.people import Person
 from labwerk_hub.errors import LabwerkError, UnknownPersonError
 from labwerk_hub.services import waiting
 from labwerk_hub.services.budget_views import BudgetView, PayerView, budget_view, payer_view
-from labwerk_hub.services.budgets import open_now, payers_of, paying, purse_of
+from labwerk_hub.services.budgets import payers_of, paying, purse_of
 from labwerk_hub.services.lifetime import grace_ends_ms
 from labwerk_hub.services.offers import payer_of
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.pool import inventory_of
 from labwerk_hub.services.ports import SliceUse

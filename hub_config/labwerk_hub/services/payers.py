@@ -12,7 +12,7 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import audit, holds, metering
-from labwerk_hub.services.budgets import known_or_gone, open_now, purse_of
+from labwerk_hub.services.budgets import known_or_gone, purse_of
 from labwerk_hub.services.lifetime import (
     behind,
     claimed_ms,
@@ -21,6 +21,7 @@ from labwerk_hub.services.lifetime import (
     term_of,
 )
 from labwerk_hub.services.offers import RefusedError, entitled, payer_of
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.ports import ContainerState
 from labwerk_hub.services.tables import Transaction

@@ -14,7 +14,7 @@ from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import lifetime, line, metering, payers, sessions
-from labwerk_hub.services.budgets import open_now
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 from labwerk_hub.services.workbench import Workbench
 

@@ -26,7 +26,8 @@ from labwerk_hub.services.budget_requests import (
     unknown,
     why,
 )
-from labwerk_hub.services.budgets import allot, budget_of, open_now
+from labwerk_hub.services.budgets import budget_of
+from labwerk_hub.services.openings import allot, open_now
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 

@@ -22,7 +22,7 @@ from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError, LabwerkError
 from labwerk_hub.services import audit, metering, payers, waiting
-from labwerk_hub.services.budgets import open_now, payers_of, purse_of
+from labwerk_hub.services.budgets import payers_of, purse_of
 from labwerk_hub.services.offers import (
     RefusedError,
     entitled,
@@ -30,6 +30,7 @@ from labwerk_hub.services.offers import (
     payer_of,
     take_lease,
 )
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.pool import inventory_of
 from labwerk_hub.services.ports import ContainerState
 from labwerk_hub.services.tables import Transaction

@@ -11,8 +11,9 @@ from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import LabwerkError, UnknownPersonError
 from labwerk_hub.services.budget_rights import NotAllowedError, is_operator
 from labwerk_hub.services.budget_views import payer_view
-from labwerk_hub.services.budgets import open_now, payers_of, purse_of, today
+from labwerk_hub.services.budgets import payers_of, purse_of, today
 from labwerk_hub.services.offers import payer_of
+from labwerk_hub.services.openings import open_now
 from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.use_sums import (
