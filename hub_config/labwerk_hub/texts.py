@@ -20,11 +20,29 @@ from babel.messages.pofile import read_po
 from labwerk_hub import formats
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.texts import LANGUAGES, GpuHours, Localized, Message, Param
+from labwerk_hub.errors import LabwerkError
 
-__all__ = ["LANGUAGES", "N_", "Message", "gpu_hours", "native_name", "render", "translations"]
+__all__ = [
+    "LANGUAGES",
+    "N_",
+    "Message",
+    "SaidError",
+    "gpu_hours",
+    "native_name",
+    "render",
+    "translations",
+]  # fmt: skip
 
 DOMAIN = "labwerk"
 LOCALE_FOLDER = Path(__file__).parent / "locale"
+
+
+class SaidError(LabwerkError):
+    """An error whose sentence is for a person to read: ``said``, in their language."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(render(said, "en"))
+        self.said = said
 
 
 def N_(msgid: str) -> str:  # noqa: N802 - gettext's own name for it

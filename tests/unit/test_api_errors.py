@@ -72,10 +72,16 @@ def test_a_refusal_is_told_in_the_readers_language(service: Api) -> None:
 def test_a_month_that_is_none_is_refused_alike_however_it_is_written(
     service: Api, month: str
 ) -> None:
-    message = f"'{month}' is no month; write it like 2026-11."
-    assert service.refused("anna", "GET", f"/use?month={month}") == (404, "unknown-month", message)
+    status, code, said = service.refused("anna", "GET", f"/use?month={month}")
+    assert (status, code, said) == (
+        404, "unknown-month", f"“{month}” is no month; write it like 2026-11.",
+    )  # fmt: skip
+    *_, said = service.refused("anna", "GET", f"/use?month={month}&lang=de")
+    assert said == f"„{month}“ ist kein Monat; bitte schreiben Sie ihn wie 2026-11."
     status, code, said = service.refused("mira", "GET", f"/statements/thr/{month}")
-    assert (status, code, said) == (404, "statement", message)
+    assert (status, code, said) == (
+        404, "statement", f"'{month}' is no month; write it like 2026-11.",
+    )  # fmt: skip
 
 
 def test_what_is_sent_and_is_no_json_is_refused(service: Api) -> None:

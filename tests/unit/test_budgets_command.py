@@ -92,7 +92,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(site: BudgetInstall) -> None:
     assert "Nobody called thr--nobody" in refused(
         site, "budgets", "share", NETZ, "thr--nobody", "--gpu-hours", "1"
     )
-    assert "no period '1999-01'" in refused(site, "budgets", "show", NETZ, "--period", "1999-01")
+    assert "no period “1999-01”" in refused(site, "budgets", "show", NETZ, "--period", "1999-01")
 
 
 def test_requests_are_shown_granted_and_declined(site: BudgetInstall) -> None:

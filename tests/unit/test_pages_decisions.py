@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from labwerk_hub.hub.amounts import AmountError
 from labwerk_hub.hub.context import Pages
-from labwerk_hub.hub.data_pages import SAID, Typed
+from labwerk_hub.hub.data_pages import Typed
 from labwerk_hub.services import request_pages
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.workbench import MailPolicy
-from labwerk_hub.texts import gpu_hours
+from labwerk_hub.texts import SaidError, gpu_hours
 from support.hub_pages import soup, words
 from support.town import HOUR, IWE, ROTOR, Town, rows_below, town_in
 
@@ -82,7 +82,7 @@ async def test_a_refused_amount_stays_in_its_field_with_a_sentence(
     town: Town, amount: str, said: str
 ) -> None:
     typed = Typed("share", town.anna.name, amount=amount, lasts="always", field="amount")
-    with pytest.raises(SAID) as refused:
+    with pytest.raises(SaidError) as refused:
         town.do(town.lea, ROTOR, typed)
     problem = refused.value.said  # type: ignore[attr-defined]
     page = soup(await town.html(town.lea, ROTOR, typed=replace(typed, said=problem)))

@@ -73,7 +73,9 @@ def test_a_courses_period_is_named_as_it_is_shown_or_by_its_beginning(taught: Ta
 
 def test_who_names_a_period_that_there_is_not_is_told_which_there_are(taught: Taught) -> None:
     looked = taught.site.run("budgets", "show", COURSE, "--period", "2026")
-    assert looked.text == f"{COURSE} has no period '2026'; there are {taught.dates}."
+    assert looked.text == (
+        f"“Machine learning for wind energy” has no period “2026”; it has these: {taught.dates}."
+    )
     decided = taught.site.run("budgets", "set", COURSE, "--gpu-hours", "70", "--period", "2026")
     assert decided.text.endswith(f"the one that is on and the one after it: {taught.dates}.")
 

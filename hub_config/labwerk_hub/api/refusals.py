@@ -28,7 +28,7 @@ from labwerk_hub.services.budgets import UnknownBudgetError
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.statement import StatementError
 from labwerk_hub.services.use_pages import UnknownMonthError
-from labwerk_hub.texts import render
+from labwerk_hub.texts import SaidError, render
 
 _log = logging.getLogger(__name__)
 
@@ -153,9 +153,7 @@ def _said(error: LabwerkError) -> Message | None:
     """What an error says to a person; None for one that speaks to programs."""
     if isinstance(error, RefusedError):
         return error.refusal.message
-    if isinstance(error, BudgetDecisionError | BudgetRequestError | NotAllowedError | RequestError):
-        return error.said
-    return None
+    return error.said if isinstance(error, SaidError | RequestError) else None
 
 
 def _fault(fault: Mapping[str, Any]) -> str:

@@ -9,19 +9,15 @@ from babel.numbers import NumberFormatError, parse_decimal
 
 from labwerk_hub.domain.ledger import MOST_GPU_HOURS, TICKS_PER_GPU_HOUR
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import LabwerkError
+from labwerk_hub.texts import SaidError
 
 _PLAIN = re.compile(r"\d{1,12}(?:[.,]\d{1,6})?")
 
 
-class AmountError(LabwerkError):
-    """What was typed is no amount of GPU-hours; ``said`` is for the person to read."""
+class AmountError(SaidError):
+    """What was typed is no amount of GPU-hours."""
 
     code = "amount"
-
-    def __init__(self, said: Message) -> None:
-        super().__init__(said.msgid % said.params)
-        self.said = said
 
 
 def ticks_of(typed: str, language: str) -> int:

@@ -13,21 +13,17 @@ from tornado import web
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import DatabaseError, UnknownPersonError
-from labwerk_hub.hub.amounts import AmountError
 from labwerk_hub.hub.context import Page, Pages
-from labwerk_hub.services.budget_decisions import BudgetDecisionError
-from labwerk_hub.services.budget_requests import BudgetRequestError
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.budgets import UnknownBudgetError
 from labwerk_hub.services.statement import StatementError
 from labwerk_hub.services.use_pages import UnknownMonthError
 from labwerk_hub.services.use_tables import Table, as_csv
 from labwerk_hub.services.views import View
+from labwerk_hub.texts import SaidError
 
 Result = TypeVar("Result")
-#: What a form's answer can be refused with; the page is shown again with the sentence.
-SAID = (AmountError, BudgetDecisionError, BudgetRequestError, NotAllowedError)
-_MISSING = (UnknownBudgetError, UnknownMonthError, UnknownPersonError, StatementError)
+_MISSING = (UnknownBudgetError, UnknownPersonError, StatementError)
 _NOT_KNOWN = Message("Labwerk does not know your account. Please sign out and in again.")
 _NOT_READABLE = Message(
     "Use and budgets cannot be read just now. Running sessions go on; "
@@ -100,6 +96,8 @@ class DataHandler(BaseHandler):
             return await asyncio.to_thread(function)
         except NotAllowedError as error:
             raise ToldError(403, error.said, error.message) from error
+        except UnknownMonthError as error:
+            raise ToldError(404, error.said, error.message) from error
         except _MISSING as error:
             raise web.HTTPError(404, error.message.replace("%", "%%")) from error
         except DatabaseError as error:
@@ -161,5 +159,5 @@ class _RefusedError(Exception):
 def _said(function: Callable[[], Result]) -> Result:
     try:
         return function()
-    except SAID as error:
+    except SaidError as error:
         raise _RefusedError(error.said) from error

@@ -15,7 +15,6 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import Period
 from labwerk_hub.domain.texts import GpuHours, Message
-from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit
 from labwerk_hub.services.budget_members import people_of
 from labwerk_hub.services.budget_rights import (
@@ -29,17 +28,13 @@ from labwerk_hub.services.budgets import balance_in
 from labwerk_hub.services.openings import allot, open_now
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.texts import render
+from labwerk_hub.texts import SaidError
 
 
-class BudgetDecisionError(LabwerkError):
-    """A decision about a budget that cannot be made; ``said`` is for the person to read."""
+class BudgetDecisionError(SaidError):
+    """A decision about a budget that cannot be made."""
 
     code: ClassVar[str] = "budget-decision"
-
-    def __init__(self, said: Message) -> None:
-        super().__init__(render(said, "en"))
-        self.said = said
 
 
 def set_budget(

@@ -10,6 +10,7 @@ from labwerk_hub.domain.burndown import forecast
 from labwerk_hub.domain.metering import from_ms, to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.periods import Period
+from labwerk_hub.domain.texts import Message
 from labwerk_hub.domain.usage import UsageSum
 from labwerk_hub.services import statement
 from labwerk_hub.services.audit_views import Names
@@ -158,8 +159,16 @@ def _period(
     for one in (now, *periods):
         if name in (one.name, one.shown):
             return one
-    listed = ", ".join(one.shown for one in periods) or "none"
-    raise UnknownMonthError(f"{budget.id} has no period {name[:40]!r}; there are {listed}.")
+    raise UnknownMonthError(
+        Message(
+            "“%(budget)s” has no period “%(period)s”; it has these: %(known)s.",
+            {
+                "budget": budget.title,
+                "period": name[:40],
+                "known": ", ".join(one.shown for one in periods) or "–",
+            },
+        )
+    )
 
 
 def _requests(

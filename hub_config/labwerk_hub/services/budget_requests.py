@@ -20,26 +20,18 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.requests import BudgetRequest, RequestState
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit, mail, mail_texts
 from labwerk_hub.services.budgets import payers_of
 from labwerk_hub.services.people import entitlement_of
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.texts import render
+from labwerk_hub.texts import SaidError
 
 
-class BudgetRequestError(LabwerkError):
-    """A request for more budget that cannot be made, or not be answered so.
-
-    ``said`` is for the person to read, in their language.
-    """
+class BudgetRequestError(SaidError):
+    """A request for more budget that cannot be made, or not be answered so."""
 
     code: ClassVar[str] = "budget-request"
-
-    def __init__(self, said: Message) -> None:
-        super().__init__(render(said, "en"))
-        self.said = said
 
 
 class UnknownRequestError(BudgetRequestError):

@@ -11,20 +11,15 @@ from labwerk_hub.domain import budget_rights
 from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.people import Person, Role
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.workbench import Workbench
-from labwerk_hub.texts import render
+from labwerk_hub.texts import SaidError
 
 
-class NotAllowedError(LabwerkError):
-    """Somebody may not see this, or not decide it; ``said`` is for them to read."""
+class NotAllowedError(SaidError):
+    """Somebody may not see this, or not decide it."""
 
     code: ClassVar[str] = "not-allowed"
-
-    def __init__(self, said: Message) -> None:
-        super().__init__(render(said, "en"))
-        self.said = said
 
 
 def is_operator(viewer: Person | None) -> bool:

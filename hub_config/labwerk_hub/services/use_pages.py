@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from labwerk_hub.domain.allotments import share_of
 from labwerk_hub.domain.budget_rights import administers
 from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.statement import Month
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.errors import LabwerkError, UnknownPersonError
+from labwerk_hub.errors import UnknownPersonError
 from labwerk_hub.services.budget_rights import NotAllowedError, is_operator
 from labwerk_hub.services.budget_views import payer_view
 from labwerk_hub.services.budgets import payers_of, purse_of, today
@@ -29,15 +31,16 @@ from labwerk_hub.services.use_sums import (
 )
 from labwerk_hub.services.use_views import MyUse, OwnBudget
 from labwerk_hub.services.workbench import Workbench
+from labwerk_hub.texts import SaidError
 
 #: Before and after every month of which there is any use.
 _FIRST, _LAST = "2000-01", "9999-12"
 
 
-class UnknownMonthError(LabwerkError):
+class UnknownMonthError(SaidError):
     """A month that cannot be shown, or a budget's period that there is not."""
 
-    code = "unknown-month"
+    code: ClassVar[str] = "unknown-month"
 
 
 def of_person(
@@ -88,9 +91,13 @@ def month_of(workbench: Workbench, text: str | None) -> Month:
     try:
         month = Month.parse(text)
     except ValueError:
-        raise UnknownMonthError(f"{text[:20]!r} is no month; write it like 2026-11.") from None
+        raise UnknownMonthError(
+            Message("“%(month)s” is no month; write it like 2026-11.", {"month": text[:20]})
+        ) from None
     if month.first_day > today(workbench):
-        raise UnknownMonthError(f"{month.name} has not begun; name a month that has.")
+        raise UnknownMonthError(
+            Message("%(month)s has not begun; choose a month that has.", {"month": month.name})
+        )
     return month
 
 
