@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,11 @@ from labwerk_hub.domain.admission import Request
 from labwerk_hub.domain.budgets import BudgetKind
 from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR as HOUR
+from labwerk_hub.domain.statement import AsOf, Month
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.domain.usage import UsageSum
-from labwerk_hub.services import payers, sessions, statement
+from labwerk_hub.services import budget_pages, payers, sessions, statement
+from labwerk_hub.services.budget_members import member_in
 from labwerk_hub.services.reconcile import reconcile
 from labwerk_hub.services.verification import verify
 from support.workbench import MINUTE_MS, Bench, bench_in, budget, budgets
@@ -53,6 +55,10 @@ def _sums(bench: Bench, person: str, month: str = "2026-11") -> dict[str, UsageS
         known = tx.people.by_name(person)
         assert known is not None
         return {one.budget: one for one in tx.usage.of_person(known.pseudonym, month, month)}
+
+
+def _available(bench: Bench) -> list[str]:
+    return [one.month for one in statement.available(bench.workbench)]
 
 
 def _right(bench: Bench) -> bool:
@@ -123,10 +129,7 @@ def test_each_day_month_and_budget_gets_back_what_it_was_charged(bench: Bench, a
         0,
     )
     assert bench.used_by(anna, ROTOR, "2026-12") == 0
-    assert {name: one.ticks for name, one in _sums(bench, anna, "2026-12").items()} == {
-        THR: 0,
-        ROTOR: 0,
-    }
+    assert _sums(bench, anna, "2026-12") == {}
     assert _right(bench)
     bench.clock.now = datetime(2026, 12, 2, tzinfo=UTC)
     made = statement.make(bench.workbench, "thr", "2026-11")
@@ -155,6 +158,35 @@ def test_an_end_before_the_beginning_takes_nothing_back(bench: Bench, anna: str)
     bench.stop(anna)
     assert bench.used_by(anna) == SMALL * 3600, "that it ran is seen, and no clock says less"
     assert _right(bench)
+
+
+@pytest.mark.parametrize("flavour", ["small", "cpu"])
+def test_nobody_used_anything_on_a_day_whose_charges_were_all_taken_back(
+    bench: Bench, anna: str, flavour: str
+) -> None:
+    bench.start(anna, flavour)
+    _read(bench, anna, 5)
+    _read(bench, anna, 20 * 24 * 60)  # into December, as it seems
+    assert _available(bench) == ["2026-12", "2026-11"]
+    bench.clock.step(days=-20)
+    assert _available(bench) == ["2026-11"], "December has not begun"
+    bench.stop(anna)
+    page = budget_pages.of_budget(bench.workbench, None, THR)
+    assert member_in(page, anna).last_use == date(2026, 11, 16)
+    with bench.workbench.database.reading() as tx:
+        assert [one.span for one in tx.usage.all("2026-11-01", "2026-12-31")] == ["2026-11-16"]
+        assert tx.statements.months("thr") == (Month(2026, 11), Month(2026, 11))
+    bench.clock.now = datetime(2027, 1, 2, tzinfo=UTC)
+    assert _available(bench) == ["2026-11"]
+    (line,) = statement.make(bench.workbench, "thr", "2026-11").lines
+    assert (line.ms, line.sessions) == (5 * MINUTE_MS, 1)
+    december = statement.make(bench.workbench, "thr", "2026-12")
+    assert (december.final, december.lines, december.sums.sessions) == (True, (), 0)
+    with bench.workbench.database.reading() as tx:
+        head = tx.ledger.head().number
+        days = "2026-12-01", "2026-12-31"
+        assert tx.statements.used("thr", *days, AsOf(head, 0)) == []
+    assert verify(bench.workbench).findings == ()
 
 
 def test_a_session_that_cost_nothing_is_on_record_as_long_as_it_ran(

@@ -57,7 +57,10 @@ class Ledger(Protocol):
 
 
 class UsageSums(Protocol):
-    """What was used, by day or by month; a span reads ``2026-11-28`` or ``2026-11``."""
+    """What was used, by day or by month; a span reads ``2026-11-28`` or ``2026-11``.
+
+    What was charged and wholly taken back was not used.
+    """
 
     def of_person(self, person: str, first: str, last: str) -> list[UsageSum]:
         """What a person (a pseudonym) used, whoever paid, from one span to another."""

@@ -13,7 +13,7 @@ from labwerk_hub.domain.periods import Months, Period, day_of
 from labwerk_hub.domain.statement import AsOf, Grant, Line, Month, Position, Statement, sums_of
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import audit
-from labwerk_hub.services.budgets import known_or_gone
+from labwerk_hub.services.budgets import known_or_gone, today
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
 
@@ -81,13 +81,17 @@ def handed_out(workbench: Workbench, statement: Statement, actor: str) -> None:
 
 
 def available(workbench: Workbench) -> list[Available]:
-    """Every statement that has something to say, the latest month first."""
+    """Every statement that has something to say, the latest month first; none of a month to come.
+
+    A clock that was ahead for a while may have charged for one.
+    """
+    this_month = Month.of(today(workbench))
     with workbench.database.reading() as tx:
         final: dict[Month, bool] = {}
         found = []
         for institution in tx.statements.institutions():
-            month, last = tx.statements.months(institution) or (None, None)
-            while month is not None and last is not None and month <= last:
+            month, last = tx.statements.months(institution) or (None, this_month)
+            while month is not None and month <= min(last, this_month):
                 if month not in final:
                     final[month] = is_final(workbench, tx, month)
                 found.append(Available(institution, month.name, final[month]))

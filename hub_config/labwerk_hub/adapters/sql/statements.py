@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from labwerk_hub.adapters.sql.event_tables import events
 from labwerk_hub.adapters.sql.openings import GRANTS, openings
 from labwerk_hub.adapters.sql.tables import balances, entries, postings, usage_sums
+from labwerk_hub.adapters.sql.usage import IS_USE
 from labwerk_hub.domain.budgets import BudgetKind, budget_id
 from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.events import EventKind
@@ -120,18 +121,20 @@ class SqlStatements:
             .subquery()
         )
         of = (postings.c.budget, postings.c.person, postings.c.flavour)
+        ran_ms = func.sum(postings.c.end_ms - postings.c.start_ms)
         query = (
             select(
                 *of,
                 func.coalesce(func.sum(each.c.ticks), 0),
                 func.coalesce(func.sum(each.c.over_ticks), 0),
-                func.sum(postings.c.end_ms - postings.c.start_ms),
+                ran_ms,
                 func.sum(postings.c.idle_ms),
                 func.count(postings.c.session.distinct()),
             )
             .join(each, each.c.posting == postings.c.id, isouter=True)
             .where(*charged)
             .group_by(*of)
+            .having(ran_ms > 0)  # as what the sums count as use: not what was wholly taken back
             .order_by(*of)
         )
         rows = self._connection.execute(query)
@@ -149,7 +152,7 @@ class SqlStatements:
 
     def months(self, institution: str) -> tuple[Month, Month] | None:
         """The first and the last month that an institution paid for."""
-        spans = usage_sums.c.institution == institution
+        spans = (usage_sums.c.institution == institution) & IS_USE
         first = self._connection.scalar(select(func.min(usage_sums.c.span)).where(spans))
         last = self._connection.scalar(select(func.max(usage_sums.c.span)).where(spans))
         if first is None or last is None:

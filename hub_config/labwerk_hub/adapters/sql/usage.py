@@ -10,6 +10,8 @@ from labwerk_hub.domain.ledger import OVER, Charged, Posting, used
 from labwerk_hub.domain.usage import UsageSum
 
 _MONTH = len("2026-11")
+#: Not of what was wholly taken back, whose sums stay; a session that cost nothing has its time.
+IS_USE = usage_sums.c.ms > 0
 
 
 def add_usage(connection: Connection, posting: Posting, of: Charged) -> None:
@@ -62,6 +64,7 @@ class SqlUsage:
         query = (
             select(usage_sums)
             .where(of & (span >= first) & (span <= last) & (func.length(span) == len(first)))
+            .where(IS_USE)
             .order_by(*usage_sums.primary_key.columns)
         )
         # The table's columns are in the order of the fields.
