@@ -103,7 +103,12 @@ def purse_of(workbench: Workbench, tx: Transaction, person: Person, budget: Budg
 
 
 def balance_in(tx: Transaction, person: Person, budget: Budget, period: Period) -> Balance:
-    """What a person has of a budget in a period."""
+    """What a person has of a budget in a period.
+
+    What they used without budget takes nothing of their share, but for what an earlier
+    version booked to ``over``, the account of nobody in particular: entries are never
+    changed, so that it goes on taking from the share until its period ends.
+    """
     own, without = used(person.pseudonym), over(person.pseudonym)
     sessions = [
         held(lease.session)

@@ -57,8 +57,9 @@ def close(
 
     What was charged beyond it, by a clock that was ahead, is taken back. A container that is
     gone without a finish time is charged up to the last reading: what the engine did not
-    say, nobody pays. Why its stop was asked for, if it was, is the
-    reason. Does nothing to a lease that has ended. Whether it was this call that ended it.
+    say, nobody pays. One that costs nothing stays on record up to the last interval that was
+    booked, some minutes before. Why its stop was asked for, if it was, is the reason. Does
+    nothing to a lease that has ended. Whether it was this call that ended it.
     """
     lease = tx.leases.get(session)
     if lease is None or lease.state is LeaseState.ENDED:
