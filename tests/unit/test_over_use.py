@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from labwerk_hub.domain.leases import EndReason
+from labwerk_hub.domain.ledger import (
+    BY_ITSELF,
+    OVER,
+    Charged,
+    Posting,
+    PostingKind,
+    charge_entries,
+    charge_key,
+)
+from labwerk_hub.domain.metering import Usage
+from labwerk_hub.domain.statement import AsOf
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services import overview, sessions
+from labwerk_hub.services import overview, sessions, statement
 from labwerk_hub.services.budget_views import BudgetWarning
-from support.budget_bench import HOUR, SMALL, balanced, budget_bench, read, start
+from labwerk_hub.services.verification import verify
+from support.budget_bench import HOUR, SMALL, THR, balanced, budget_bench, read, start
 from support.workbench import Bench, budget, budgets
 
 
@@ -104,3 +117,81 @@ def test_who_has_no_budget_waits_behind_everybody_who_has(bench: Bench) -> None:
     assert not bench.queue(late).over_use
     bench.stop(holders[0])
     assert bench.advance() == [late]
+
+
+def test_what_was_over_used_before_each_person_had_an_account_of_it_counts_as_any_other(
+    bench: Bench,
+) -> None:
+    _scarce(bench, 3600, over_use=True)
+    anna = bench.person("Anna")
+    session = start(bench, anna)
+    read(bench, anna)
+    bench.clock.step(hours=3)
+    _charge_as_before(bench, session)
+    _says_everywhere(bench, used=SMALL * 3 * 3600, over=SMALL * 2 * 3600)
+    bench.clock.step(hours=-1)
+    bench.stop(anna)  # by a clock that was ahead until now
+    _says_everywhere(bench, used=SMALL * 2 * 3600, over=SMALL * 3600)
+    with bench.workbench.database.reading() as tx:
+        accounts = tx.ledger.accounts(THR, "2026-11")
+    assert {name: ticks for name, ticks in accounts.items() if name.startswith(OVER)} == {
+        OVER: -SMALL * 3600
+    }
+    assert bench.figures().free == 0
+    balanced(bench)
+
+
+def _charge_as_before(bench: Bench, session: str) -> None:
+    """Charge a session until now, with its over-use booked to nobody in particular."""
+    lease = bench.lease(session)
+    with bench.workbench.database.writing() as tx:
+        person = tx.people.by_name(lease.person)
+        assert person is not None
+        assert lease.started_ms is not None
+        ticks = SMALL * (bench.clock.ms - lease.started_ms) // 1000
+        usage = Usage(
+            session, lease.started_ms, bench.clock.ms, ticks, "2026-11", f"{bench.clock.now:%F}"
+        )
+        in_hold = tx.ledger.held_for(session)[THR, "2026-11"]
+        entries = charge_entries(
+            THR, usage, session, person.pseudonym, held_ticks=in_hold, free_ticks=0
+        )
+        tx.ledger.post(
+            Posting(
+                kind=PostingKind.CHARGE,
+                key=charge_key(session, usage.start_ms),
+                made_ms=usage.end_ms,
+                made_by=BY_ITSELF,
+                entries=tuple(
+                    replace(entry, account=OVER) if entry.account.startswith(OVER) else entry
+                    for entry in entries
+                ),
+                session=session,
+                charged=Charged(
+                    session=session,
+                    start_ms=usage.start_ms,
+                    end_ms=usage.end_ms,
+                    idle_ms=0,
+                    flavour=lease.flavour,
+                    institution="thr",
+                    budget=THR,
+                    person=person.pseudonym,
+                    day=usage.day,
+                    first=True,
+                    first_of_month=True,
+                ),
+            )
+        )
+        tx.leases.set_metered(session, usage.end_ms)
+
+
+def _says_everywhere(bench: Bench, used: int, over: int) -> None:
+    """The balances, the statement from the sums and from the postings, and the verification."""
+    assert (bench.figures().used, bench.figures().over) == (used, over)
+    now = statement.make(bench.workbench, "thr", "2026-11")
+    as_of = AsOf(now.heads.posting, now.heads.event)
+    for made in (now, statement.make(bench.workbench, "thr", "2026-11", as_of)):
+        (position,) = made.positions
+        assert (position.used, position.over) == (used, over)
+        assert (made.sums.ticks, made.sums.over_ticks) == (used, over)
+    assert verify(bench.workbench).findings == ()
