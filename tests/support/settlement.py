@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 
 from support.books import Books, Charge
@@ -79,7 +79,30 @@ def settled(books: Books, runs: Sequence[Run], leased: Collection[str]) -> Settl
     return found
 
 
-def _compare(found: Settlement, books: Books, run: Run, charges: Sequence[Charge]) -> None:
+def without_taken_back(charges: Sequence[Charge]) -> list[Charge]:
+    """A session's intervals, each without what a later one, that runs backwards, took from it.
+
+    One that runs backwards from where no interval ends, or past its beginning, stays as it is.
+    """
+    found = [charge for charge in charges if charge.start_ms <= charge.end_ms]
+    for back in charges:
+        if back.start_ms <= back.end_ms:
+            continue
+        for place, charge in enumerate(found):
+            if charge.start_ms <= back.end_ms and charge.end_ms == back.start_ms:
+                ticks = charge.ticks + back.ticks
+                found[place] = replace(charge, end_ms=back.end_ms, ticks=ticks)
+                break
+        else:
+            found.append(back)
+    return sorted(
+        (charge for charge in found if charge.ticks or charge.start_ms != charge.end_ms),
+        key=lambda charge: (charge.start_ms, charge.end_ms),
+    )
+
+
+def _compare(found: Settlement, books: Books, run: Run, booked: Sequence[Charge]) -> None:
+    charges = without_taken_back(booked)
     rate = books.lease(run.session).ticks_per_second
     expected = int(run.seconds * rate)  # of a tick that has begun, nothing is charged
     charged = sum(charge.ticks for charge in charges)
@@ -89,6 +112,11 @@ def _compare(found: Settlement, books: Books, run: Run, charges: Sequence[Charge
     found.ticks_off += abs(expected - charged)
     if run.ended is not None and abs(expected - charged) > rate:  # a second
         found.lost.append(f"{run.session}: {expected} ticks ran, {charged} were charged")
+    found.orphans += [
+        f"{run.session}: {charge} takes back what was not charged"
+        for charge in charges
+        if charge.start_ms > charge.end_ms
+    ]
     for one, following in pairwise(charges):
         if following.start_ms < one.end_ms:
             found.duplicates.append(f"{run.session}: {one} and {following}")
