@@ -26,7 +26,7 @@ from labwerk_hub.services import (
     statement,
     use_pages,
 )
-from labwerk_hub.services.workbench import Opened
+from labwerk_hub.services.workbench import Done
 from support import environment, long_ledger
 from support.workbench import Bench, bench_in
 
@@ -71,7 +71,7 @@ class _Side:
 
     def opening(self) -> None:
         """Whether all budgets have what they are to have, as a process asks that has just begun."""
-        openings.open_now(replace(self.bench.workbench, opened=Opened()))
+        openings.open_now(replace(self.bench.workbench, opened=Done()))
 
     def charge(self) -> None:
         """A running session's next interval."""

@@ -30,7 +30,7 @@ from labwerk_hub.domain.waiting import Ticket, TicketState
 from labwerk_hub.errors import GpuBusyError, GpuFaultError
 from labwerk_hub.services import line, metering, people, sessions, waiting
 from labwerk_hub.services.ports import SliceUse
-from labwerk_hub.services.workbench import Opened, Policy, WaitingPolicy, Workbench
+from labwerk_hub.services.workbench import Done, Policy, WaitingPolicy, Workbench
 
 from support.simulated import FolderStorage, SimulatedEngine
 
@@ -321,7 +321,7 @@ class Bench:
     def with_catalogue(self, **values: object) -> None:
         """Another catalogue, from now on."""
         catalogue = replace(self.workbench.catalogue, **values)  # type: ignore[arg-type]
-        self.workbench = replace(self.workbench, catalogue=catalogue, opened=Opened())
+        self.workbench = replace(self.workbench, catalogue=catalogue, opened=Done(), carried=Done())
 
 
 @contextmanager

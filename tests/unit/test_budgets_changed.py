@@ -19,7 +19,7 @@ from labwerk_hub.services import extension, lifetime, payers, sessions, statemen
 from labwerk_hub.services.budget_decisions import BudgetDecisionError, set_share
 from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
-from labwerk_hub.services.openings import allot, open_now
+from labwerk_hub.services.openings import allot, carry_now, open_now
 from labwerk_hub.services.reconcile import reconcile
 from support.workbench import Bench, bench_in, budget, budgets, fixed_gpu
 
@@ -132,6 +132,7 @@ def test_months_in_which_nobody_was_there_carry_over_all_the_same(bench: Bench) 
     bench.clock.now = datetime(2027, 1, 5, 12, tzinfo=UTC)
     _settings(bench, carry_over=100, thr=10)
     open_now(bench.workbench)
+    carry_now(bench.workbench)
     assert bench.figures(THR).total == 30 * HOUR
     _sound(bench)
 

@@ -25,7 +25,7 @@ def test_the_service_moves_what_was_committed_into_the_file_after_each_reading(
     bench: Bench, tmp_path: Path
 ) -> None:
     nobody = Hub("http://127.0.0.1:9/hub/api", "")  # it is away: only orphans cannot be told
-    service = MeteringLoop(bench.workbench, nobody, 600, lambda: bench.clock.now.timestamp())
+    service = MeteringLoop(bench.workbench, nobody, 600)
     log, sizes = tmp_path / "labwerk.sqlite-wal", []
     for number in range(12):
         bench.start(bench.person(f"Person {number}"), "cpu")

@@ -177,6 +177,7 @@ def test_what_is_carried_over_comes_in_later_and_is_still_there_before(
     site.used(anna, 8, "project/rotor")
     before = _position(site.statement("2026-11"), "project/rotor")
     site.at(2026, 12, 2, 8)
+    openings.carry_now(site.workbench)
     site.used(anna, 1, "project/rotor")
     after = _position(site.statement("2026-11"), "project/rotor")
     december = _position(site.statement("2026-12"), "project/rotor", "2026-12")

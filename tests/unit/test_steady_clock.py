@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.loops.metering import MeteringLoop
-from support.workbench import Bench
+from labwerk_hub.api.loops.steady_clock import SteadyClock
+from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
+from labwerk_hub.services import sessions
+from support.workbench import Bench, budget, budgets
 
 SMALL = 3  # ticks a second of the small slice
 
@@ -22,7 +25,8 @@ class _Service:
 
     def __post_init__(self) -> None:
         nobody = Hub("http://127.0.0.1:9/hub/api", "")  # it is away: only orphans cannot be told
-        self._loop = MeteringLoop(self.bench.workbench, nobody, 30, lambda: self.ran)
+        steady = SteadyClock(self.bench.clock, lambda: self.ran)
+        self._loop = MeteringLoop(replace(self.bench.workbench, clock=steady), nobody, 30)
 
     def read(self, minutes: float) -> int:
         """So many minutes with a reading in each half; how many are to be stopped then."""
@@ -93,3 +97,34 @@ def test_a_clock_that_gains_a_little_is_followed_all_the_time(service: _Service,
         bench.clock.step(seconds=6)
         service.read(1)
     assert bench.used_by(anna) == SMALL * (1200 + 120)
+
+
+def test_a_second_jump_counts_from_when_it_came(service: _Service, anna: str) -> None:
+    bench = service.bench
+    service.read(10)
+    bench.clock.step(seconds=20)
+    service.read(9.5)
+    bench.clock.step(days=30)
+    assert service.read(9) == 0
+    assert bench.used_by(anna, period="2026-11") == SMALL * 60 * 28.5
+    bench.clock.step(days=-30)
+    assert service.read(10) == 0
+    assert bench.used_by(anna) == SMALL * (60 * 38.5 + 20)
+
+
+def test_what_is_left_of_a_month_is_not_carried_over_by_a_clock_that_is_ahead_for_some_minutes(
+    bench: Bench,
+) -> None:
+    thr = budget("thr", 10 * TICKS_PER_GPU_HOUR, None, carry_over=100)
+    bench.with_catalogue(budgets=budgets(thr))
+    service, anna = _Service(bench), bench.person("Anna")
+    service.read(1)
+    bench.clock.step(days=20)
+    sessions.start_page(bench.workbench, anna)  # by the clock as it is
+    service.read(5)
+    bench.clock.step(days=-20)
+    service.read(1)
+    assert bench.figures().free == 10 * TICKS_PER_GPU_HOUR
+    bench.clock.step(days=20)
+    service.read(11)
+    assert bench.figures(period="2026-12").free == 20 * TICKS_PER_GPU_HOUR

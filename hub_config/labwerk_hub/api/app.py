@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request
@@ -23,6 +24,7 @@ from labwerk_hub.api.loops.daily import TASKS, DailyLoop
 from labwerk_hub.api.loops.line import LineLoop
 from labwerk_hub.api.loops.mail import MailLoop
 from labwerk_hub.api.loops.metering import MeteringLoop
+from labwerk_hub.api.loops.steady_clock import SteadyClock
 from labwerk_hub.api.loops.storage import StorageLoop
 from labwerk_hub.api.parameters import Lang
 from labwerk_hub.api.problems import READING, problems
@@ -60,16 +62,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     token = os.environ["JUPYTERHUB_API_TOKEN"]
     hub_api = f"http://{settings.network.gateway}:{settings.network.hub_port}/hub/api/"
     hub = Hub(hub_api, token)
-    metering = MeteringLoop(workbench, hub, settings.sessions.metering_period)
+    # Starts go by the clock as it is, and so do places in line; what cannot be undone does not.
+    steady = replace(workbench, clock=SteadyClock(workbench.clock))
+    metering = MeteringLoop(steady, hub, settings.sessions.metering_period)
     line = LineLoop(workbench, hub)
     # The file is read now: what it is later is not what the service runs with.
     settings_taken = partial(audit.settings_taken, digest=digest_of(settings))
     loops = (
         metering,
         line,
-        DailyLoop(workbench, (settings_taken, *TASKS)),
-        StorageLoop(workbench),
-        MailLoop(workbench, bootstrap.mail_server(settings)),
+        DailyLoop(steady, (settings_taken, *TASKS)),
+        StorageLoop(steady),
+        MailLoop(steady, bootstrap.mail_server(settings)),
     )
 
     @asynccontextmanager

@@ -28,8 +28,6 @@ from labwerk_hub.services.workbench import Workbench
 
 #: Periods in a row in which nobody opened any, and that are made up for all the same.
 _MOST_MISSED = 36
-#: Milliseconds after which a budget is looked at again that did not get all it is to have.
-_AGAIN_MS = 20_000
 
 
 def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> None:
@@ -38,9 +36,7 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
     Where all are open this reads and writes nothing.
     """
     now_ms = to_ms(workbench.clock())
-    opened = workbench.opened
     due: list[tuple[Budget, Period]] = []
-    again: dict[tuple[str, str], int | None] = {}
     for budget in budgets if budgets is not None else workbench.catalogue.budgets.values():
         period = budget.periods.at(now_ms)
         following = following_of(workbench, budget, period, now_ms)
@@ -48,30 +44,42 @@ def open_now(workbench: Workbench, budgets: Sequence[Budget] | None = None) -> N
             (budget, wanted)
             for wanted in (period, following)
             if wanted is not None and (wanted.is_open or wanted is period)
-            if opened.is_due(budget.id, wanted.name, now_ms)
+            if workbench.opened.is_due(budget.id, wanted.name, now_ms)
         ]
     if not due:
         return
+    whole: dict[tuple[str, str], bool] = {}
     with workbench.database.writing() as tx:
         for budget, period in due:
-            again[budget.id, period.name] = _open_again_ms(workbench, tx, budget, period, now_ms)
-    for (name, of), again_ms in again.items():
-        opened.note(name, of, now_ms, again_ms)
+            if period.is_open:
+                whole[budget.id, period.name] = open_period(workbench, tx, budget, period)
+            else:
+                _end_what_was_on(workbench, tx, budget)
+                whole[budget.id, period.name] = True
+    workbench.opened.note(whole, now_ms)
 
 
-def _open_again_ms(
-    workbench: Workbench, tx: Transaction, budget: Budget, period: Period, now_ms: int
-) -> int | None:
-    """Open a period; when it is to be looked at again (None: all is done)."""
-    if not period.is_open:
-        _end_what_was_on(workbench, tx, budget)
-        return None
-    whole = open_period(workbench, tx, budget, period)
-    if period.start_ms > now_ms:
-        # What is left of this one is taken over when it is over.
-        return period.start_ms if whole else min(period.start_ms, now_ms + _AGAIN_MS)
-    whole &= _carry(workbench, tx, budget, period)
-    return None if whole else now_ms + _AGAIN_MS
+def carry_now(workbench: Workbench) -> None:
+    """Let the periods that are on take over what is left of those before them.
+
+    For the service alone, whose clock does not follow every jump: what is taken over cannot be
+    given back. Where all is taken over this reads and writes nothing.
+    """
+    now_ms = to_ms(workbench.clock())
+    due = [
+        (budget, period)
+        for budget in workbench.catalogue.budgets.values()
+        if budget.carry_over and (period := budget.periods.at(now_ms)).is_open
+        if workbench.carried.is_due(budget.id, period.name, now_ms)
+    ]
+    if not due:
+        return
+    with workbench.database.writing() as tx:
+        whole = {
+            (budget.id, period.name): _carry(workbench, tx, budget, period)
+            for budget, period in due
+        }
+    workbench.carried.note(whole, now_ms)
 
 
 def open_period(

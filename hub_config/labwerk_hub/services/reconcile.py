@@ -14,7 +14,7 @@ from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import lifetime, line, metering, payers, sessions
-from labwerk_hub.services.openings import open_now
+from labwerk_hub.services.openings import carry_now, open_now
 from labwerk_hub.services.ports import ContainerState, SessionContainer
 from labwerk_hub.services.workbench import Workbench
 
@@ -49,6 +49,7 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
         kept = {ticket.session for ticket in tx.tickets.open()}
         ended = [lease for lease in tx.leases.holding() if lease.state is LeaseState.ENDED]
     open_now(workbench)
+    carry_now(workbench)
     containers = {found.session: found for found in workbench.engine.sessions()}
     patience_ms = workbench.policy.intent_timeout_seconds * 1000
     for lease in ended:
@@ -93,13 +94,23 @@ def reconcile(workbench: Workbench, served: Collection[str] | None) -> Reconcile
 
 
 def settle(workbench: Workbench) -> int:
-    """Stop every session of this installation and close its charges; how many there were."""
+    """Stop every session of this installation and close its charges; how many there were.
+
+    Raises what the first of those raises that cannot be ended, once all others have.
+    """
     line.put_back(workbench)
     with workbench.database.reading() as tx:
         open_sessions = {lease.session for lease in tx.leases.unended()}
     open_sessions |= {found.session for found in workbench.engine.sessions()}
+    failed: list[Exception] = []
     for session in sorted(open_sessions):
-        sessions.ended(workbench, session, EndReason.STOPPED)
+        try:
+            sessions.ended(workbench, session, EndReason.STOPPED)
+        except Exception as error:  # noqa: BLE001 - nobody else's session runs on for it
+            _log.warning("%s is not ended: %s", session, error)
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return len(open_sessions)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
@@ -19,6 +19,8 @@ from labwerk_hub.services.tables import Database
 
 #: For how long an expected start that was worked out serves again.
 _RECENT = timedelta(seconds=10)
+#: Milliseconds after which a budget is looked at again that did not get all it is to have.
+_AGAIN_MS = 20_000
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ class Recent:
 
 
 @dataclass
-class Opened:
-    """Which budgets' periods were seen opened, and what was left of earlier ones taken over.
+class Done:
+    """For which budgets' periods something is done, and for which it is to be looked at again.
 
     Keys are a budget's id and a period's name. What is forgotten is only looked up again.
     """
@@ -98,16 +100,19 @@ class Opened:
     _lock: Lock = field(default_factory=Lock)
 
     def is_due(self, budget: str, period: str, now_ms: int) -> bool:
-        """Whether it is to be looked whether there is something to open or to take over."""
+        """Whether it is to be looked whether there is something to do."""
         looked_ms, again_ms = self._looked_ms.get((budget, period), (0, 0))
         if again_ms is None:
             return False
         return now_ms >= again_ms or now_ms < looked_ms  # the clock was set back
 
-    def note(self, budget: str, period: str, now_ms: int, again_ms: int | None) -> None:
-        """It was looked now, and is to be again at ``again_ms``; None: all is done."""
+    def note(self, whole: Mapping[tuple[str, str], bool], now_ms: int) -> None:
+        """What was looked at now, and whether all of it is done."""
+        again_ms = now_ms + _AGAIN_MS
         with self._lock:
-            self._looked_ms[budget, period] = now_ms, again_ms
+            self._looked_ms |= {
+                key: (now_ms, None if done else again_ms) for key, done in whole.items()
+            }
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,9 @@ class Workbench:
     storage: Storage
     clock: Callable[[], datetime]
     recent: Recent = field(default_factory=Recent)
-    opened: Opened = field(default_factory=Opened)
+    #: Periods that have all they are to have, and those that took over what was left before.
+    opened: Done = field(default_factory=Done)
+    carried: Done = field(default_factory=Done)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Workbench:
         """Itself: JupyterHub's configuration copies what it holds, and there is one bench."""

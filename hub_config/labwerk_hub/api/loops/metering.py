@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from labwerk_hub.api.hub import Hub, HubUnreachableError
 from labwerk_hub.api.loops.loop import Loop
-from labwerk_hub.api.loops.steady_clock import SteadyClock
 from labwerk_hub.domain.leases import Lease
 from labwerk_hub.errors import DatabaseError
 from labwerk_hub.services import lifetime
@@ -25,23 +21,14 @@ _PATIENCE = 60
 
 
 class MeteringLoop(Loop):
-    """Reads the engine every ``period`` seconds; at once, to catch up after downtime.
-
-    ``ran`` tells seconds that nobody can set, which the clock is held against.
-    """
+    """Reads the engine every ``period`` seconds; at once, to catch up after downtime."""
 
     name = "metering"
     trouble = "Not metered now"
 
-    def __init__(
-        self,
-        workbench: Workbench,
-        hub: Hub,
-        period: float,
-        ran: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, workbench: Workbench, hub: Hub, period: float) -> None:
         super().__init__(period, stuck_after=10 * period + _PATIENCE)
-        self._workbench = replace(workbench, clock=SteadyClock(workbench.clock, ran))
+        self._workbench = workbench
         self._hub = hub
         # A stop takes seconds, and the hub serves others meanwhile.
         self._stops = ThreadPoolExecutor(_STOPS, "stop")
