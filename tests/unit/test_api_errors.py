@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from support.budget_install import API, Api, api, budget_install
 
 NETZ = "/budgets/project/netz"
@@ -120,6 +121,35 @@ def test_a_body_that_is_too_large_is_refused_whether_or_not_its_size_is_told(
             "code": "request",
             "message": "The body of a request may have at most 16384 bytes.",
         }
+
+
+def test_what_is_refused_as_too_large_is_not_done(service: Api) -> None:
+    made = service.ask("anna", "POST", "/budget-requests", {"budget": "project/netz"}).json()
+    path = f"{API}/budget-requests/{made['id']}/withdraw"
+    headers = {"Authorization": "Bearer anna"}
+    answer = service.client.post(path, headers=headers, content=b"x" * 20_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "request")
+    (kept,) = service.get("anna", "/budget-requests?whose=own")["requests"]
+    assert (kept["id"], kept["state"]) == (made["id"], "open")
+
+
+def test_a_fault_of_the_service_is_a_problem_that_tells_the_log_alone_what_it_was(
+    service: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = service.client.app
+    monkeypatch.setattr(app.state, "metering", "broken")  # type: ignore[attr-defined]
+    answer = TestClient(app, raise_server_exceptions=False).get("/services/labwerk/api/health")
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {
+            "code": "unforeseen",
+            "message": (
+                "The service has a fault and cannot answer this; its log says more. "
+                "Please try again, or tell an operator."
+            ),
+        },
+    )
+    assert "GET /services/labwerk/api/health cannot be answered: AttributeError" in caplog.text
 
 
 def test_a_client_is_told_how_to_ask_for_what_it_may_not(service: Api) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from fastapi import FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
@@ -50,6 +51,12 @@ class RequestError(LabwerkError):
         self.said = said
 
 
+class UnforeseenError(LabwerkError):
+    """The service has a fault that shows at a request; its log says which."""
+
+    code: ClassVar[str] = "unforeseen"
+
+
 _STATUS = {
     UnauthorizedError.code: status.HTTP_401_UNAUTHORIZED,
     MissingScopeError.code: status.HTTP_403_FORBIDDEN,
@@ -74,33 +81,48 @@ _CHALLENGES = {
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Answer every error of ours, and those of the framework, with a problem."""
+    """Answer every error with a problem: of ours, of the framework, and of a fault."""
     app.add_exception_handler(LabwerkError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(Exception, _unforeseen)
 
 
 class TooLargeAnswers:
-    """Around Starlette's limit of a body's size, which answers 413 in words alone: a problem."""
+    """Around Starlette's limit of a body's size, which answers 413 in words alone: a problem.
+
+    What says that it is too large is refused before anything is done: Starlette looks at that
+    only when a body is read, which some routes do not do, or when the answer begins.
+    """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
         self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand everything on but that answer."""
+        """Hand on everything else."""
+        refusal = RequestError(f"The body of a request may have at most {self._most} bytes.")
+        answer = _answer(refusal, refusal.message, status.HTTP_413_CONTENT_TOO_LARGE)
+        if _told_size(scope) > self._most:
+            await answer(scope, receive, send)
+            return
         is_replaced = False
 
         async def told(event: Event) -> None:
             nonlocal is_replaced
-            if event.get("status") == status.HTTP_413_CONTENT_TOO_LARGE:
+            if event.get("status") == answer.status_code:
                 is_replaced = True
-                error = RequestError(f"The body of a request may have at most {self._most} bytes.")
-                await _answer(error, error.message, event["status"])(scope, receive, send)
+                await answer(scope, receive, send)
             elif not is_replaced:
                 await send(event)
 
         await self._app(scope, receive, told)
+
+
+def _told_size(scope: Scope) -> int:
+    """The bytes that a request says its body has; 0 for one that does not."""
+    told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+    return int(told) if told.isdecimal() else 0
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -131,6 +153,16 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
         ),
     }.get(error.status_code, f"{error.detail}.")
     return _answer(RequestError(message), message, error.status_code, error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    # Starlette raises it again, and the server logs it with its traceback.
+    _log.error("%s %s cannot be answered: %r", request.method, request.url.path, error)
+    told = UnforeseenError(
+        "The service has a fault and cannot answer this; its log says more. "
+        "Please try again, or tell an operator."
+    )
+    return _answer(told, told.message, status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
 def _answer(
