@@ -53,3 +53,12 @@ async def test_nothing_is_kept_for_long_of_who_looks_at_no_page_any_more(
     clock.step(hours=1)
     await site.pages.open(site.person("Ben").name)
     assert site.pages.open_now(anna.name).person is None
+
+
+async def test_what_was_read_long_ago_is_not_shown_even_if_nobody_looked_since(
+    site: Site, clock: Clock
+) -> None:
+    anna = site.person("Anna Müller")
+    await site.pages.open(anna.name)
+    clock.step(hours=1)
+    assert site.pages.open_now(anna.name).person is None

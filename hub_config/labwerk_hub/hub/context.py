@@ -172,6 +172,8 @@ class Pages:
     def open_now(self, viewer: str | None) -> Page:
         """The same without asking the database, by what was read last."""
         seen = self._seen.get(viewer or "")
+        if seen is not None and not self._is_recent(seen):
+            seen = None
         person = seen.person if seen is not None else None
         return Page(
             language=language.choose(person.locale if person else None, self.default_language),
@@ -184,15 +186,17 @@ class Pages:
 
     def _remember(self, viewer: str, person: Person | None, asked: int) -> None:
         """Keep what was read for a while; nothing of who is not known, or not any more."""
-        now = self.workbench.clock()
         self._seen.pop(viewer, None)  # so that the oldest stand first
         if person is not None:
-            self._seen[viewer] = Seen(person, asked, now)
+            self._seen[viewer] = Seen(person, asked, self.workbench.clock())
         while self._seen:
             oldest = next(iter(self._seen))
-            if now - self._seen[oldest].at < _SEEN_FOR:
+            if self._is_recent(self._seen[oldest]):
                 break
             del self._seen[oldest]
+
+    def _is_recent(self, seen: Seen) -> bool:
+        return self.workbench.clock() - seen.at < _SEEN_FOR
 
     def _read(self, viewer: str) -> tuple[Person | None, int]:
         """Who looks, and how many requests wait for them."""
