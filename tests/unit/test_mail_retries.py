@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.api.loops.mail import MailLoop
-from labwerk_hub.errors import MailServerError
-from labwerk_hub.services import mail
+from labwerk_hub.errors import DatabaseError, MailServerError
+from labwerk_hub.services import budget_news, mail
 from support.mailing import MailServer, client_of, free_port, mail_server, sending_process, somebody
 from support.outbox import POLICY, look, unsent, write
 from support.workbench import Bench
@@ -105,6 +105,27 @@ def test_what_cannot_be_sent_for_days_is_given_up_and_says_so_in_the_log(
     site.clock.step(days=1)
     loop.look_once()
     assert server.delivered == []
+
+
+def test_mail_is_sent_although_news_cannot_be_looked_for_and_the_log_says_which(
+    site: Bench,
+    server: MailServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreadable(_: object) -> None:
+        raise DatabaseError("The disk is full.")
+
+    monkeypatch.setattr(budget_news, "tell", unreadable)
+    write(site, somebody(site.workbench, "Anna Müller"))
+    loop = MailLoop(site.workbench, client_of(server))
+    loop.look_once()
+    loop.look_once()
+    assert len(server.delivered) == 1
+    (told,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
+    assert told == (
+        "What there is to tell is not looked for now, tried again soon: The disk is full."
+    )
 
 
 def test_a_kill_between_sending_and_noting_costs_a_second_copy_and_never_the_mail(

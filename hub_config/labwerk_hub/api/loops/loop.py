@@ -63,14 +63,18 @@ class Loop(ABC):
         """Whether a look that is under way should come to its end."""
         return self._stopping.is_set()
 
-    def attempt(self, what: Callable[[], object]) -> None:
-        """Do something that may fail without an end to the loop."""
+    def attempt(self, what: Callable[[], object], trouble: str | None = None) -> None:
+        """Do something that may fail without an end to the loop.
+
+        ``trouble`` is what stands still then, unless it is what the loop is there for.
+        """
+        trouble = trouble or self.trouble
         try:
             what()
         except LabwerkError as error:
-            self._log.warning("%s, tried again soon: %s", self.trouble, error)
+            self._log.warning("%s, tried again soon: %s", trouble, error)
         except Exception:  # noqa: BLE001 - nothing may end the loop for good
-            self._log.exception("%s, tried again soon", self.trouble)
+            self._log.exception("%s, tried again soon", trouble)
 
     def _run(self) -> None:
         self._stopping.wait(self._delay)

@@ -40,7 +40,8 @@ class MailLoop(Loop):
     def look_once(self) -> None:
         """Send what is due; now and then, look for news and tidy up."""
         if time.monotonic() - self._looked_for_news >= _NEWS:
-            self.attempt(self._look_for_news)
+            self._looked_for_news = time.monotonic()  # also if it fails: mail is due sooner
+            self.attempt(self._look_for_news, "What there is to tell is not looked for now")
         if self._server is None:
             return
         if not self._resumed:
@@ -64,4 +65,3 @@ class MailLoop(Loop):
         budget_requests.lapse(self._workbench)
         budget_news.tell(self._workbench)
         mail.forget_old(self._workbench)
-        self._looked_for_news = time.monotonic()
