@@ -112,6 +112,19 @@ def test_a_large_file_is_written_anew_when_few_write(
     assert not _is_marked(file)
 
 
+def test_a_large_file_that_is_left_alone_keeps_its_log_and_whoever_reads_it_in_peace(
+    bench: Bench, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "_SMALL", 0)
+    bench.clock.now = MONDAY
+    leavers.erase(bench.workbench, NAME)
+    log = file.with_name(f"{file.name}-wal")
+    size = log.stat().st_size
+    with _copied(file):
+        assert not retention.scrub(bench.workbench)
+    assert log.stat().st_size == size > 0
+
+
 def test_moving_pages_takes_no_mark_away(bench: Bench, file: Path) -> None:
     leavers.erase(bench.workbench, NAME)
     bench.workbench.database.checkpoint()

@@ -3,7 +3,8 @@
 `PRAGMA secure_delete` overwrites what is removed in its place, but no copies of it: a page that
 was split keeps the bytes of rows that moved to another one. (Tried with SQLite 3.40.1: of 150
 names that were deleted with it, five to seven were still in the file.) `VACUUM` leaves none. It
-keeps writers waiting, some five seconds a GiB, so a large file is written anew when few write.
+keeps writers waiting, some five seconds a GiB, so a large file is written anew when few write;
+those whose patience ends are refused meanwhile, and loops look again.
 
 That it is to be done is kept in the file itself: `PRAGMA user_version` is a number that SQLite
 leaves to applications, and one that a transaction sets is kept with the rest of it.
@@ -37,19 +38,19 @@ def mark(connection: Connection) -> None:
 def scrub(driver: sqlite3.Connection, *, large: bool) -> bool:
     """Write the file anew and empty its log if that is due; whether it is due no more.
 
-    One that is not small stays as it is unless it may be ``large``; its log is emptied. Raises
-    LogInUseError, sqlite3.Error.
+    One that is not small is left alone unless it may be ``large``. Raises LogInUseError,
+    sqlite3.Error.
     """
     due = _marked(driver)
     if not due:
         return True
-    anew = large or _size(driver) <= _SMALL
-    if anew:
-        driver.execute("VACUUM")
+    if not large and _size(driver) > _SMALL:
+        return False
+    driver.execute("VACUUM")
     busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise LogInUseError
-    return anew and _done(driver, due)
+    return _done(driver, due)
 
 
 def move_pages(driver: sqlite3.Connection) -> None:
