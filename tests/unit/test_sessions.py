@@ -252,6 +252,27 @@ def test_taking_the_installation_down_ends_and_charges_everything(bench: Bench) 
     assert bench.used_by(anna) == 3 * 60
 
 
+def test_taking_down_ends_the_others_before_it_tells_of_one_that_cannot_be_ended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = [bench.start(bench.person(name)).session for name in ("Anna", "Ben")]
+    stuck = min(granted)
+    close = bench.storage.close_data
+
+    def close_data(session: str) -> None:
+        if session == stuck:
+            raise StorageError("The folder is in use.")
+        close(session)
+
+    monkeypatch.setattr(bench.storage, "close_data", close_data)
+    with pytest.raises(StorageError, match="in use"):
+        settle(bench.workbench)
+    assert [container.session for container in bench.engine.sessions()] == [stuck]
+    assert bench.leases() == []
+    monkeypatch.undo()
+    assert settle(bench.workbench) == 1
+
+
 def test_what_is_asked_for_most_decides_where_the_next_slice_goes(tmp_path: Path) -> None:
     """While large slices are in demand, a small one leaves the half of the GPU to them."""
     with bench_in(tmp_path, [dynamic_gpu()]) as bench:
