@@ -33,8 +33,8 @@ from labwerk_hub.services.use_views import MyUse, OwnBudget
 from labwerk_hub.services.workbench import Workbench
 from labwerk_hub.texts import SaidError
 
-#: Before and after every month of which there is any use.
-_FIRST, _LAST = "2000-01", "9999-12"
+#: Before every month of which there is any use.
+_FIRST = "2000-01"
 
 
 class UnknownMonthError(SaidError):
@@ -56,7 +56,7 @@ def of_person(
     commands (viewer None) everybody's. Raises UnknownPersonError, NotAllowedError,
     UnknownMonthError.
     """
-    wanted = month_of(workbench, month)
+    wanted, this = month_of(workbench, month), Month.of(today(workbench))
     open_now(workbench)
     with workbench.database.reading() as tx:
         person = tx.people.by_name(name)
@@ -64,7 +64,8 @@ def of_person(
         if person is None or not person.pseudonym:
             raise UnknownPersonError(f"Nobody called {name!r} has signed in here.")
         spoken = language or person.locale or workbench.policy.language
-        months = {one.span for one in tx.usage.of_person(person.pseudonym, _FIRST, _LAST)}
+        # A clock that was ahead may have charged for months to come.
+        months = {one.span for one in tx.usage.of_person(person.pseudonym, _FIRST, this.name)}
         whole = tx.usage.of_person(person.pseudonym, wanted.name, wanted.name)
         first, last = wanted.first_day.isoformat(), wanted.last_day.isoformat()
         days = tx.usage.of_person(person.pseudonym, first, last)
@@ -73,7 +74,7 @@ def of_person(
         name=person.name,
         display_name=person.display_name,
         month=wanted.name,
-        months=tuple(sorted(months | {Month.of(today(workbench)).name}, reverse=True)),
+        months=tuple(sorted(months | {this.name}, reverse=True)),
         total=used_view(total_of(whole)),
         days=days_of(days),
         lines=lines_of(workbench, days, spoken),
