@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labwerk_hub.machine import engine
+from labwerk_hub.machine import accounts, engine
 from labwerk_hub.machine.errors import MachineError
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import programs
@@ -31,6 +31,7 @@ def restart(origin: Origin, progress: Progress) -> Settings:
         supervisor = Supervisor(places)
         if not supervisor.is_running():
             raise MachineError(f"The Labwerk in {places.state} does not run; use `up`.")
+        accounts.ensure_folders(settings.machine.user, places)
         client = engine.connect(engine.engine_host({"DOCKER_HOST": origin.engine}))
         ensure_network(settings, places, client, progress)
         refuse(list(volume_problems(settings.storage, places)))
