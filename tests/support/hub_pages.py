@@ -24,7 +24,8 @@ from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.hub import markup
-from labwerk_hub.hub.context import PageContext, Pages
+from labwerk_hub.hub.context import PageContext
+from labwerk_hub.hub.reading import Pages
 from labwerk_hub.services import people
 from labwerk_hub.services.ports import Gpus, SliceUse
 from labwerk_hub.services.workbench import Workbench

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.hub.amounts import AmountError
-from labwerk_hub.hub.context import Pages
 from labwerk_hub.hub.data_pages import Typed
+from labwerk_hub.hub.reading import Pages
 from labwerk_hub.services import request_pages
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError

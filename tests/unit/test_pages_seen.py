@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from labwerk_hub.hub.context import Pages
+from labwerk_hub.hub.reading import Pages
 from labwerk_hub.services import leavers
 from support.hub_pages import Site, site_in
 from support.workbench import Clock

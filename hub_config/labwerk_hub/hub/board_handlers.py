@@ -8,7 +8,7 @@ from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
 from labwerk_hub.domain.texts import Message
-from labwerk_hub.hub.context import Pages
+from labwerk_hub.hub.reading import Pages
 from labwerk_hub.services.board import HOURS, Query, Show
 
 PAGE_TEMPLATE = "labwerk/board.html"

@@ -13,7 +13,7 @@ from tornado import web
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import DatabaseError, UnknownPersonError
-from labwerk_hub.hub.context import Page, Pages
+from labwerk_hub.hub.reading import Page, Pages
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.budgets import UnknownBudgetError
 from labwerk_hub.services.statement import StatementError

@@ -21,8 +21,9 @@ from labwerk_hub.hub.budget_handlers import (
     OperatorHandler,
     StatementHandler,
 )
-from labwerk_hub.hub.context import STATIC_FOLDER, PageContext, Pages
+from labwerk_hub.hub.context import STATIC_FOLDER, PageContext
 from labwerk_hub.hub.language import LanguageHandler, RequestLanguage
+from labwerk_hub.hub.reading import Pages
 from labwerk_hub.hub.session_handlers import OffersHandler, StopHandler
 from labwerk_hub.hub.start import options_from_form
 from labwerk_hub.hub.use_handlers import RecordHandler, UseFileHandler, UseHandler

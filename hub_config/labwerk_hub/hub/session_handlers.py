@@ -12,7 +12,7 @@ from tornado import web
 
 from labwerk_hub.domain.admission import Request
 from labwerk_hub.hub import asking
-from labwerk_hub.hub.context import Pages
+from labwerk_hub.hub.reading import Pages
 
 #: How long a cancelled start may take to notice, and a stop may take before a page says so.
 _PATIENCE_SECONDS = 1.0

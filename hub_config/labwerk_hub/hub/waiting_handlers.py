@@ -10,7 +10,7 @@ from jupyterhub.spawner import Spawner, SpawnException
 from jupyterhub.user import User
 from tornado import web
 
-from labwerk_hub.hub.context import Pages
+from labwerk_hub.hub.reading import Pages
 from labwerk_hub.services import waiting
 
 
