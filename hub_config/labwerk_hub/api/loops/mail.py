@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 from labwerk_hub.api.loops.loop import Loop
 from labwerk_hub.services import budget_news, budget_requests, mail
@@ -15,6 +16,7 @@ _log = logging.getLogger(__name__)
 _PERIOD = 5.0
 #: Seconds between two looks at what there is to tell, and what is over.
 _NEWS = 300.0
+_NEWS_TROUBLE = "What there is to tell is not looked for now"
 #: Seconds that the end of the service waits for an answer of the mail server; a mail that it
 #: had not confirmed by then is sent again later.
 _PATIENCE = 5.0
@@ -41,7 +43,8 @@ class MailLoop(Loop):
         """Send what is due; now and then, look for news and tidy up."""
         if time.monotonic() - self._looked_for_news >= _NEWS:
             self._looked_for_news = time.monotonic()  # also if it fails: mail is due sooner
-            self.attempt(self._look_for_news, "What there is to tell is not looked for now")
+            for look in (budget_requests.lapse, budget_news.tell, mail.forget_old):
+                self.attempt(partial(look, self._workbench), _NEWS_TROUBLE)
         if self._server is None:
             return
         if not self._resumed:
@@ -60,8 +63,3 @@ class MailLoop(Loop):
                 given_up.id,  # its key has people's names in it
                 given_up.tries,
             )
-
-    def _look_for_news(self) -> None:
-        budget_requests.lapse(self._workbench)
-        budget_news.tell(self._workbench)
-        mail.forget_old(self._workbench)
