@@ -123,14 +123,14 @@ export class Notifier {
         const enough = at(Math.min(until, Date.parse(budget.period_ends_at)));
         return notice.level === 'fifth'
           ? trans.__(
-              'A fifth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
+              'Less than a fifth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
               unused,
               granted,
               enough,
               budget.title
             )
           : trans.__(
-              'A tenth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
+              'Less than a tenth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
               unused,
               granted,
               enough,
@@ -209,7 +209,7 @@ export class Notifier {
       case 'idle':
         parts.push(
           trans.__(
-            'Nothing has run since %1: your session stops at %2.',
+            'Idle since %1: your session stops at %2.',
             at(session.idle?.since ?? null),
             at(session.idle?.stops_at ?? null)
           )

@@ -131,7 +131,7 @@ describe('the notifier', () => {
     model.at('22:00:00', { idle: { since, stops_at, warning: true } });
     await settled();
     expect(shown()).toEqual([
-      `Nothing has run since ${clock(since)}: your session stops at ${clock(stops_at)}. Open documents are saved.`
+      `Idle since ${clock(since)}: your session stops at ${clock(stops_at)}. Open documents are saved.`
     ]);
     await press('Still working');
     expect(model.asked).toEqual(['still-working']);

@@ -29,18 +29,20 @@ describe('a budget', () => {
     model.at('20:00:00', {}, left(12.5, null));
     await settled();
     expect(shown()).toEqual([]);
-    model.at('20:10:00', {}, left(12, 'fifth'));
-    model.at('20:11:00', {}, left(11.9, 'fifth'));
+    model.at('20:10:00', {}, left(11.9, 'fifth'));
+    model.at('20:11:00', {}, left(11.8, 'fifth'));
     await settled();
     expect(shown()).toHaveLength(1);
     expect(shown()[0]).toMatch(
-      /^A fifth of your budget is unused: 12 of 60 GPU-hours, enough until .* \(Rhine Technical University\)\.$/
+      /^Less than a fifth of your budget is unused: 11\.9 of 60 GPU-hours, enough until .* \(Rhine Technical University\)\.$/
     );
     expect(manager.notifications[0].options.autoClose).toBeGreaterThan(0);
-    model.at('21:00:00', {}, left(6, 'tenth'));
+    model.at('21:00:00', {}, left(5.9, 'tenth'));
     await settled();
     expect(shown()).toHaveLength(1);
-    expect(shown()[0]).toContain('A tenth of your budget is unused: 6 of 60');
+    expect(shown()[0]).toContain(
+      'Less than a tenth of your budget is unused: 5.9 of 60'
+    );
     expect(save).not.toHaveBeenCalled();
   });
 

@@ -136,11 +136,11 @@ function Idle(props: IProps): React.ReactElement | null {
     <p>
       {stops
         ? trans.__(
-            'Nothing has run since %1; the session stops at %2 unless something runs.',
+            'Idle since %1; the session stops at %2 unless something runs.',
             format.instant(since, now),
             format.instant(stops, now)
           )
-        : trans.__('Nothing has run since %1.', format.instant(since, now))}
+        : trans.__('Idle since %1.', format.instant(since, now))}
     </p>
   );
 }

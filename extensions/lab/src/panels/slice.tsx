@@ -43,8 +43,10 @@ function Slice(props: IProps<ISlice>): React.ReactElement {
         ))}
       </span>
       <span className="lw-Quiet">
-        {trans.__(
-          '%1 of %2 units',
+        {trans._n(
+          '%2 unit of %3',
+          '%2 units of %3',
+          slice.units,
           format.number(slice.units),
           format.number(slice.units_total)
         )}
