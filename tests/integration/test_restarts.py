@@ -86,8 +86,8 @@ def test_a_server_survives_a_restart_of_the_workbench(
     with working.person.kernel(working.kernel) as open_notebook:
         labwerk.run("restart")
         assert open_notebook.run("remembered + 1") == "42", "its connection was never cut"
-    # The demo's provider keeps sign-ins in memory, so it asks everybody again.
-    working.person.sign_in()
+    home = working.person.http.get("/hub/home")
+    assert home.url.path == "/hub/home", "who was signed in still is"
     assert_undisturbed(working, books, engine)
 
 

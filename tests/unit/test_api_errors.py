@@ -91,15 +91,21 @@ def test_what_is_sent_and_is_no_json_is_refused(service: Api) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "request")
 
 
+def test_a_token_is_taken_as_jupyterhubs_own_interface_takes_it(service: Api) -> None:
+    for scheme, status in (("Bearer", 200), ("token", 200), ("Basic", 401)):
+        headers = {"Authorization": f"{scheme} anna"}
+        assert service.client.get(f"{API}/use", headers=headers).status_code == status, scheme
+
+
 def test_an_address_at_which_there_is_nothing_says_where_the_routes_are(service: Api) -> None:
     document = "/services/labwerk/api/openapi.json"
-    nothing = f"There is nothing at {API}/nix; what there is says {document}."
+    nothing = f"There is nothing at {API}/nix; {document} says what there is."
     assert service.refused("anna", "GET", "/nix") == (404, "request", nothing)
     answer = service.ask("anna", "DELETE", "/use")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
     assert answer.json() == {
         "code": "request",
-        "message": f"{API}/use does not take DELETE; what it takes says {document}.",
+        "message": f"{API}/use does not take DELETE; {document} says what it takes.",
     }
 
 

@@ -77,7 +77,7 @@ def test_a_session_says_how_it_ends(service: OverviewService) -> None:
     assert (session.extendable_until, session.refusal) == (None, "Two people wait.")
     assert session.stops_at == datetime(2026, 11, 21, 22, 30, tzinfo=UTC)
     assert session.waiting_behind == 2
-    for said in ("Nothing has run since", "Stops unless something runs", "fallen off the bus"):
+    for said in ("Idle since", "Stops unless something runs", "fallen off the bus"):
         assert said in repr(session)
 
     service.body["session"]["idle"] = None

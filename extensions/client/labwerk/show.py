@@ -95,7 +95,7 @@ def _use(held: Slice | None) -> list[tuple[str, str]]:
 def _idle(session: Session) -> list[tuple[str, str]]:
     if session.idle_since is None:
         return []
-    rows = [(say("Nothing has run since"), moment(session.idle_since))]
+    rows = [(say("Idle since"), moment(session.idle_since))]
     if session.stops_at is not None:
         rows.append((say("Stops unless something runs"), moment(session.stops_at)))
     return rows

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
+from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
 from jupyterhub.services.auth import HubAuth
 from starlette.concurrency import run_in_threadpool
 from tornado.web import HTTPError
@@ -32,8 +34,20 @@ __all__ = [
     "person_name",
 ]
 
-_bearer = HTTPBearer(
+
+class _HubToken(HTTPBearer):
+    """A token as "Authorization: Bearer …", or as "token …", the way of JupyterHub's own API."""
+
+    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
+        scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+        if scheme.lower() == "token" and token:
+            return HTTPAuthorizationCredentials(scheme=scheme, credentials=token)
+        return await super().__call__(request)
+
+
+_bearer = _HubToken(
     auto_error=False,
+    scheme_name="HTTPBearer",
     description=(
         "A JupyterHub token with the scope access:services!service=labwerk, and beside it "
         "the scopes that a route names. People make tokens at /hub/token."

@@ -147,9 +147,9 @@ async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # what it is registered for
     path, routes = request.url.path[:200], request.app.openapi_url
     message = {
-        status.HTTP_404_NOT_FOUND: f"There is nothing at {path}; what there is says {routes}.",
+        status.HTTP_404_NOT_FOUND: f"There is nothing at {path}; {routes} says what there is.",
         status.HTTP_405_METHOD_NOT_ALLOWED: (
-            f"{path} does not take {request.method}; what it takes says {routes}."
+            f"{path} does not take {request.method}; {routes} says what it takes."
         ),
     }.get(error.status_code, f"{error.detail}.")
     return _answer(RequestError(message), message, error.status_code, error.headers)

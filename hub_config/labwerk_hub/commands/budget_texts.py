@@ -66,8 +66,8 @@ def head(of: BudgetPage) -> str:
     parts = [f"granted {hours(figures.granted_ticks)}"]
     parts += [f"carried over {hours(figures.carried_ticks)}"] if figures.carried_ticks else []
     parts += [f"given on {hours(figures.given_ticks)}"] if figures.given_ticks else []
-    parts += [f"used {hours(figures.used_ticks)}"]
-    parts += [f"of it without budget {hours(figures.over_ticks)}"] if figures.over_ticks else []
+    parts += [f"used {hours(figures.used_ticks - figures.over_ticks)}"]
+    parts += [f"without budget {hours(figures.over_ticks)}"] if figures.over_ticks else []
     parts += [f"held for sessions {hours(figures.held_ticks)}"] if figures.held_ticks else []
     left = f"left {hours(figures.free_ticks)}"
     return f"{of.head.id} ({of.head.title}), {period(of.period)}: {', '.join(parts)}; {left}"
@@ -88,7 +88,9 @@ def member(of: MemberView) -> str:
     name = of.name or of.display_name
     share = "" if of.share_ticks is None else f" of {hours(of.share_ticks)}"
     share += " (decided)" if of.is_decided else ""
-    parts = [f"{name}: used {hours(of.used.ticks)}{share}, left {hours(of.left_ticks)}"]
+    paid, over = of.used.ticks - of.used.over_ticks, of.used.over_ticks
+    parts = [f"{name}: used {hours(paid)}{share}, left {hours(of.left_ticks)}"]
+    parts += [f"without budget {hours(over)}"] if over else []
     parts += [f"held for sessions {hours(of.held_ticks)}"] if of.held_ticks else []
     parts += [f"last on {formats.day(of.last_use, _LANGUAGE)}"] if of.last_use else []
     parts += ["in the group no more"] if not of.is_member else []

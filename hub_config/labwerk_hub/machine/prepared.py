@@ -130,6 +130,12 @@ def install_notebooks(checkout: Path, places: Places) -> None:
     replace_folder(fresh, places.notebooks)
 
 
+def provider_stamp(places: Places) -> str:
+    """A hash of what the demo's provider reads at start."""
+    config = places.run / "provider.json"
+    return content_stamp([config] if config.exists() else [])
+
+
 def run_stamp(places: Places) -> str:
     """A hash of what programs read at start: when it changes, they start anew."""
     files = [places.settings, places.hub_config, places.run / "provider.json"]

@@ -11,13 +11,15 @@ from pathlib import Path
 from labwerk_hub.machine import engine, node, reverse_proxy
 from labwerk_hub.machine.files import read_stamp
 from labwerk_hub.machine.places import Places
-from labwerk_hub.machine.prepared import run_stamp
+from labwerk_hub.machine.prepared import provider_stamp, run_stamp
 from labwerk_hub.settings import Settings
 
 #: Tells our processes from others: every program has it in its environment.
 INSTANCE_VARIABLE = "LABWERK_INSTANCE"
 PROGRAM_VARIABLE = "LABWERK_PROGRAM"
 _PRIVILEGED_BELOW = 1024
+#: Open pages and kernels hang on the proxy; the demo's provider forgets who is signed in.
+_LASTING = ("proxy", "provider")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -49,6 +51,7 @@ def _program(name: str, settings: Settings, places: Places) -> Program:
     user = "" if name == "helper" else settings.machine.user
     if name == "proxy" and settings.network.public_port < _PRIVILEGED_BELOW:
         command, user = (*_allowed_low_ports(settings.machine.user), *command), ""
+    lasting = name in _LASTING
     return Program(
         name=name,
         command=command,
@@ -62,10 +65,10 @@ def _program(name: str, settings: Settings, places: Places) -> Program:
             "HOME": str(places.state),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            # The proxy reaches neither, and need not end when they change.
-            **({} if name == "proxy" else {**engine.environment(), **_network_environment()}),
+            # Those that last reach neither, and need not end when they change.
+            **({} if lasting else {**engine.environment(), **_network_environment()}),
         },
-        lasting=name == "proxy",
+        lasting=lasting,
     )
 
 
@@ -78,9 +81,11 @@ def _build(name: str, settings: Settings, places: Places) -> str:
     """What the program is made of: a change of it restarts the program, and only it."""
     if name == "proxy":
         return reverse_proxy.stamp(settings, places)[:16]
-    made_of = [read_stamp(places.env / ".package"), places.env.resolve().name, run_stamp(places)]
     if name == "provider":
-        made_of.append(node.program_stamp(places, name))
+        made_of = [provider_stamp(places), node.program_stamp(places, name)]
+    else:
+        package = read_stamp(places.env / ".package")
+        made_of = [package, places.env.resolve().name, run_stamp(places)]
     return "-".join(part[:16] for part in made_of)
 
 

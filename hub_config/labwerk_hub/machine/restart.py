@@ -20,8 +20,8 @@ from labwerk_hub.settings import Settings, load_settings
 def restart(origin: Origin, progress: Progress) -> Settings:
     """Restart the programs; sessions live on. The settings in use afterwards.
 
-    The proxy, on which open pages and kernels hang, goes on unless its own settings have
-    changed, or it does not answer.
+    The proxy and the demo's provider go on unless their own settings have changed, or nothing
+    answers at the public address.
     Raises MachineError if Labwerk does not run, and before anything is stopped if the
     settings have a fault or lead to another installation.
     """

@@ -74,7 +74,7 @@ def of_person(
         name=person.name,
         display_name=person.display_name,
         month=wanted.name,
-        months=tuple(sorted(months | {this.name}, reverse=True)),
+        months=tuple(sorted(months | {this.name, wanted.name}, reverse=True)),
         total=used_view(total_of(whole)),
         days=days_of(days),
         lines=lines_of(workbench, days, spoken),
