@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
 from support.workbench import Bench, bench_in
 
 if TYPE_CHECKING:
     from support.postgres import Postgres
+
+# The same examples each time: what was green stays so. `--hypothesis-profile=default` looks anew.
+settings.load_profile("ci")
 
 
 @pytest.fixture
