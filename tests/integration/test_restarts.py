@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from labwerk_hub.domain.texts import LANGUAGES
+from support import pages
 from support.books import Books
 from support.engine import Engine
 from support.install import Install
@@ -88,6 +90,19 @@ def test_a_server_survives_a_restart_of_the_workbench(
         assert open_notebook.run("remembered + 1") == "42", "its connection was never cut"
     home = working.person.http.get("/hub/home")
     assert home.url.path == "/hub/home", "who was signed in still is"
+    assert_undisturbed(working, books, engine)
+
+
+def test_a_page_asked_for_while_the_hub_is_away_says_so_and_sessions_go_on(
+    signed_in: SignIn, labwerk: Install, books: Books, engine: Engine
+) -> None:
+    working = Working(signed_in("jonas"), "small")
+    with labwerk.without("hub"):
+        page = working.person.http.get("/hub/home")
+        assert page.status_code == 503
+        assert {str(part["lang"]) for part in pages.soup(page)("section")} == set(LANGUAGES)
+        assert pages.soup(page).select('meta[http-equiv="refresh"]'), "it tries again"
+        assert working.remembers()
     assert_undisturbed(working, books, engine)
 
 

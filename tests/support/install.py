@@ -95,6 +95,20 @@ class Install:
         eventually(replaced, 60, f"{program}'s restart")
         eventually(self.hub_answers, 60, "the hub's answer")
 
+    @contextmanager
+    def without(self, program: str) -> Iterator[None]:
+        """One program stopped, as the supervisor's own command does, and started at the end."""
+        self._supervise("stop", program)
+        try:
+            yield
+        finally:
+            self._supervise("start", program)
+            eventually(self.hub_answers, 60, "the hub's answer")
+
+    def _supervise(self, verb: str, program: str) -> None:
+        control, socket = self.state / "env/bin/supervisorctl", self.state / "run/supervisor.sock"
+        subprocess.run([control, "-s", f"unix://{socket}", verb, program], check=True)
+
     def hub_answers(self) -> bool:
         """Whether the hub answers through the proxy."""
         try:

@@ -107,6 +107,11 @@ class Places:
         return self.state / "run"
 
     @property
+    def proxy_pages(self) -> Path:
+        """What the proxy shows by itself where nothing answers."""
+        return self.run / "proxy-pages"
+
+    @property
     def supervisor_config(self) -> Path:
         """The generated configuration of supervisord."""
         return self.run / "supervisord.conf"

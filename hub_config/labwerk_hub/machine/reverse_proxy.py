@@ -16,14 +16,14 @@ from labwerk_hub.settings import Settings
 TOKEN = "proxy_token"
 
 
-def options(settings: Settings) -> tuple[str, ...]:
+def options(settings: Settings, places: Places) -> tuple[str, ...]:
     """configurable-http-proxy's options."""
     network = settings.network
     hub = f"http://{network.gateway}:{network.hub_port}"
     found = (
         *("--ip", network.address, "--port", str(network.public_port)),
         *("--api-ip", "127.0.0.1", "--api-port", str(network.proxy_api_port)),
-        *("--default-target", hub, "--error-target", f"{hub}/hub/error"),
+        *("--default-target", hub, "--error-path", str(places.proxy_pages)),
     )
     if not network.tls_certificate:
         return found
@@ -37,7 +37,7 @@ def stamp(settings: Settings, places: Places) -> str:
     if settings.network.tls_certificate:
         files += _tls_files(settings)
     there = [file for file in files if file.exists()]
-    return content_stamp(there, node.program_stamp(places, "proxy"), *options(settings))
+    return content_stamp(there, node.program_stamp(places, "proxy"), *options(settings, places))
 
 
 def _tls_files(settings: Settings) -> tuple[Path, Path]:

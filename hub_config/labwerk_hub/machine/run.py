@@ -82,7 +82,7 @@ def _run_proxy(settings: Settings, places: Places) -> NoReturn:
 
     script = [node.installed_node(places).node, node.proxy_command(places)]
     token = _secret(places, reverse_proxy.TOKEN)
-    _become([*script, *reverse_proxy.options(settings)], {"CONFIGPROXY_AUTH_TOKEN": token})
+    _become([*script, *reverse_proxy.options(settings, places)], {"CONFIGPROXY_AUTH_TOKEN": token})
 
 
 def _secret(places: Places, name: str) -> str:

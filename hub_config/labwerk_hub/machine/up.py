@@ -39,6 +39,7 @@ from labwerk_hub.machine.packages import can_install, install_packages
 from labwerk_hub.machine.places import Places
 from labwerk_hub.machine.programs import programs
 from labwerk_hub.machine.progress import Progress
+from labwerk_hub.machine.proxy_pages import install_proxy_pages
 from labwerk_hub.machine.readiness import wait_until_ready
 from labwerk_hub.machine.record import Origin
 from labwerk_hub.machine.run_as import run_as_user
@@ -150,12 +151,13 @@ def _ensure_images(settings: Settings, workshop: Workshop, bundle: Path | None) 
 
 
 def install(origin: Origin, settings: Settings, places: Places) -> Settings:
-    """What the programs read at start: settings' copy, secrets, hub config, notebooks."""
+    """What the programs read: settings' copy, secrets, hub config, notebooks, proxy's pages."""
     prepared.ensure_secrets(places)
     installed = prepared.install_settings(settings, places)
     prepared.install_provider_config(installed)
     prepared.install_hub_config(origin.checkout, places)
     prepared.install_notebooks(origin.checkout, places)
+    install_proxy_pages(installed.machine.language, places)
     return installed
 
 
