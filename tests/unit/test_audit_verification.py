@@ -147,6 +147,40 @@ def test_one_tick_too_many_is_found_in_the_posting_and_in_the_balance(
     assert findings[1].table == "balances"
 
 
+@pytest.mark.parametrize("number", [9_999, -1])
+def test_entries_of_no_posting_are_found_though_the_balances_fit_them(
+    used: Bench, tamperer: Tamperer, number: int
+) -> None:
+    where = "'institution/thr', '2026-11'"
+    of = "WHERE budget = 'institution/thr' AND period = '2026-11' AND account"
+    tamperer.does(
+        f"INSERT INTO entries VALUES ({number}, 0, {where}, 'granted', -86400)",
+        f"INSERT INTO entries VALUES ({number}, 1, {where}, 'free', 86400)",
+        f"UPDATE balances SET ticks = ticks - 86400 {of} = 'granted'",
+        f"UPDATE balances SET ticks = ticks + 86400 {of} = 'free'",
+    )
+    assert found(used) == [("entries", str(number))]
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        ("UPDATE events SET at_ms = x'00ff' WHERE id = 2", ("events", "2")),
+        ("UPDATE postings SET key = x'00ff' WHERE id = 2", ("postings", "2")),
+        ("UPDATE entries SET ticks = 'many' WHERE posting = 2 AND line = 0", ("postings", "2")),
+        (
+            "UPDATE balances SET ticks = 'many' WHERE budget LIKE '%/thr' AND account = 'granted'",
+            ("balances", "institution/thr 2026-11 granted"),
+        ),
+    ],
+)
+def test_what_is_of_a_type_that_its_column_is_not_is_located(
+    used: Bench, tamperer: Tamperer, statement: str, place: tuple[str, str]
+) -> None:
+    tamperer.does(statement)
+    assert found(used)[0] == place
+
+
 def test_balances_and_sums_that_do_not_fit_the_ledger_are_named(
     used: Bench, tamperer: Tamperer
 ) -> None:
@@ -176,6 +210,23 @@ def test_a_ledger_that_was_cut_off_is_missed_by_the_seal(used: Bench, tamperer: 
     first = verify(used.workbench).findings[0]
     assert (first.table, first.row) == ("postings", str(last))
     assert first.sentence.startswith(f"Event 5 sealed posting {last}, and there are {last - 1}")
+
+
+def test_a_seal_without_its_content_is_located(used: Bench, tamperer: Tamperer) -> None:
+    # The triggers let it through: of other events, the content goes in time.
+    tamperer.tries(
+        "UPDATE events SET content = NULL, salt = NULL, actor = NULL, subject = NULL,"
+        " object = NULL WHERE kind = 'seal'"
+    )
+    (finding,) = verify(used.workbench).findings
+    assert (finding.table, finding.row) == ("events", "5")
+    assert "it is a seal, whose content is never removed" in finding.sentence
+
+
+def test_the_head_of_a_chain_in_which_nothing_stood_yet_still_holds(used: Bench) -> None:
+    heads = verify(used.workbench).heads
+    assert (heads.decision.number, heads.decision.hash) == (0, GENESIS)
+    assert found(used, heads.event.hash, heads.posting.hash, heads.decision.hash) == []
 
 
 @pytest.fixture

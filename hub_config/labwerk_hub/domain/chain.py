@@ -16,8 +16,13 @@ GENESIS = "0" * 64
 
 
 def canonical(values: Sequence[object]) -> str:
-    """``values`` as one text that is the same wherever it is written: JSON without spaces."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    """``values`` as one text that is the same wherever it is written: JSON without spaces.
+
+    Bytes, which SQLite keeps in a column of any type, give a text that nothing was linked with.
+    """
+    return json.dumps(
+        values, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=repr
+    )
 
 
 def digest(content: str) -> str:

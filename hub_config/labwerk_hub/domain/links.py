@@ -48,9 +48,12 @@ class AllotmentLink:
 
 @dataclass(frozen=True)
 class WrongSum:
-    """A row of a derived table: what it has and what is right; None for a row there is not."""
+    """A row of a derived table: what it has and what is right; None for a row there is not.
+
+    A figure is a text where somebody wrote what is no whole number.
+    """
 
     table: str
     row: tuple[str, ...]
-    kept: tuple[int, ...] | None
-    right: tuple[int, ...] | None
+    kept: tuple[int | str, ...] | None
+    right: tuple[int | str, ...] | None

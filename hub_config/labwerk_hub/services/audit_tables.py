@@ -62,6 +62,9 @@ class Chains(Protocol):
     def allotments(self) -> Iterator[AllotmentLink]:
         """All decisions about budgets, by number."""
 
+    def stray_entries(self) -> list[int]:
+        """The numbers of postings that there are not, and that entries name all the same."""
+
     def missing_triggers(self) -> list[str]:
         """Those of the triggers that keep the chains as they were written that are not there."""
 

@@ -22,7 +22,7 @@ from labwerk_hub.services.workbench import Workbench
 
 #: Wrong sums that are named; a broken ledger may have any number.
 _NAMED = 20
-_EVENTS, _POSTINGS, _ALLOTMENTS = "events", "postings", "allotments"
+_EVENTS, _POSTINGS, _ENTRIES, _ALLOTMENTS = "events", "postings", "entries", "allotments"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
     pieces, so that the size of the chains does not matter.
     """
     with workbench.database.reading() as tx:
-        missing, seals = set(known_heads), _Seals({}, {})
+        # Before the first link there is the beginning, which `audit head` prints until then.
+        missing, seals = set(known_heads) - {GENESIS}, _Seals({}, {})
         events = _EventWalk(seals, missing)
         postings = _PostingWalk(seals, missing)
         decisions = _AllotmentWalk(seals, missing)
@@ -69,6 +70,7 @@ def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
             *_first(events.walk(tx)),
             *_first(postings.walk(tx)),
             *_unsealed(seals, postings.count),
+            *_stray(tx),
             *_first(decisions.walk(tx)),
             *_unsealed_allotments(seals, decisions.count),
             *_sums(tx),
@@ -138,6 +140,8 @@ def _fault_of_event(event: EventLink, number: int, previous: str) -> str | None:
     if event.content is None:
         if any(value is not None for value in held):
             return f"Event {event.id} was changed: its content was removed in part."
+        if event.kind == EventKind.SEAL:
+            return f"Event {event.id} was changed: it is a seal, whose content is never removed."
     elif event.salt is None or content_digest(event.salt, event.content) != event.content_digest:
         return f"Event {event.id} was changed: its content is not what was recorded."
     elif not _columns_fit(event):
@@ -212,6 +216,17 @@ def _unsealed(seals: _Seals, postings: int) -> Iterator[Finding]:
                 "the ledger was cut off.",
             )
             return
+
+
+def _stray(tx: Transaction) -> Iterator[Finding]:
+    """Entries of no posting, which balances would be added up with, of which the first says it."""
+    for number in tx.chains.stray_entries()[:1]:
+        yield Finding(
+            _ENTRIES,
+            str(number),
+            f"There are entries of posting {number}, and no such posting: they were put in, or "
+            "it was removed.",
+        )
 
 
 @dataclass
@@ -291,5 +306,5 @@ def _sentence(wrong: WrongSum) -> str:
     return f"{row} has {_figures(wrong.kept)}; {right}."
 
 
-def _figures(values: tuple[int, ...] | None) -> str:
+def _figures(values: tuple[int | str, ...] | None) -> str:
     return canonical(list(values or ()))

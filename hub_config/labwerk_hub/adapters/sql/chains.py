@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -54,7 +55,7 @@ class SqlChains:
                     content=canonical(
                         [*row[:-1], [[e.budget, e.period, e.account, e.ticks] for e in of]]
                     ),
-                    ticks=sum(e.ticks for e in of),
+                    ticks=sum(e.ticks for e in of if not isinstance(e.ticks, (str, bytes))),
                     hash=row.hash,
                 )
 
@@ -63,6 +64,12 @@ class SqlChains:
         for piece in self._pieces(select(*_CHAINED_ALLOTMENT, allotments.c.hash), allotments.c.id):
             for row in piece:
                 yield AllotmentLink(row.id, row.budget, canonical([*row[:-1]]), row.hash)
+
+    def stray_entries(self) -> list[int]:
+        """The numbers of postings that there are not, and that entries name all the same."""
+        known = select(postings.c.id).where(postings.c.id == entries.c.posting)
+        stray = select(entries.c.posting).where(~known.exists()).distinct()
+        return list(self._connection.scalars(stray.order_by(entries.c.posting)))
 
     def missing_triggers(self) -> list[str]:
         """Those of the triggers that keep the chains as they were written that are not there."""
@@ -137,10 +144,15 @@ class SqlChains:
         key: int,
     ) -> Iterator[WrongSum]:
         """Rows that only one of two selections has; one that is all zeros counts as none."""
-        sides: list[dict[tuple[str, ...], tuple[int, ...]]] = []
+        sides: list[dict[tuple[str, ...], tuple[int | str, ...]]] = []
         for one, other in ((right, kept), (kept, right)):
             rows = self._connection.execute(one.except_(other))
-            values = ((tuple(map(str, row[:key])), tuple(map(int, row[key:]))) for row in rows)
+            values = ((tuple(map(str, row[:key])), tuple(map(_figure, row[key:]))) for row in rows)
             sides.append({of: sums for of, sums in values if any(sums)})
         for row in sorted(sides[0].keys() | sides[1].keys()):
             yield WrongSum(table, row, sides[1].get(row), sides[0].get(row))
+
+
+def _figure(value: object) -> int | str:
+    """A sum; as a text where SQLite keeps something else in the column, as it does."""
+    return int(value) if isinstance(value, (int, Decimal)) else str(value)

@@ -308,7 +308,7 @@ def _remedy(error: DBAPIError) -> str | None:
     if isinstance(error, ProgrammingError):
         return None
     if isinstance(error.orig, sqlite3.Error):
-        if error.orig.sqlite_errorcode in _BUSY:
+        if getattr(error.orig, "sqlite_errorcode", None) in _BUSY:
             return "another program has been writing to it for long; is it being copied or saved?"
         return "is the disk full, or has `up` not migrated it yet?"
     if state == "55P03":  # lock_not_available
