@@ -1,4 +1,4 @@
-"""What can be wrong with a pool of GPUs: as the settings declare it, and as it is found.
+"""What can be wrong with a pool of GPUs as the settings declare it.
 
 Clauses and sentences only; nothing here changes anything.
 """
@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from labwerk_hub.adapters.declared import MOST_SHARES, declared_gpu, models
 from labwerk_hub.domain.gpu import WHOLE, Gpu, Inventory
-
-if TYPE_CHECKING:
-    from labwerk_hub.settings import Settings
 
 _SHARE = re.compile(r"shared-([1-9]\d?)")
 
@@ -105,33 +102,3 @@ def _what_it_has(inventory: Inventory) -> str:
         names = gpu.model.profiles if gpu.dynamic else [slice_.profile for slice_ in gpu.slices]
         found.setdefault(gpu.model.name, {}).update(dict.fromkeys(names))
     return "; ".join(f"{', '.join(names)} of {model}" for model, names in found.items()) or "no GPU"
-
-
-def pool_problems(settings: Settings, inventory: Inventory) -> list[str]:
-    """What is wrong with the pool as it is found now, one sentence each.
-
-    ``inventory`` is what the workbench's ``inventory.read(fresh=True)`` gives: the
-    declared GPUs and those of the driver. Beyond the settings file alone, this tells
-    GPUs with a fault, GPUs that are both declared and found, and flavours that nothing
-    serves.
-    """
-    problems = [
-        f"{gpu.name} ({gpu.model.name}) {gpu.fault}." for gpu in inventory.gpus if gpu.fault
-    ]
-    known = {*models(), *(gpu.model.name for gpu in inventory.gpus)}
-    for number, flavour in enumerate(settings.flavours, 1):
-        place = f"{settings.path}: flavours[{number}] “{flavour.name}”.slices = {flavour.slices!r}"
-        if reason := unserved(flavour.slices, inventory):
-            problems.append(f"{place}: {reason}.")
-        problems += [
-            f"{place}: {model} is neither a model of the geometry table nor of this pool."
-            for model in flavour.slices
-            if model not in known
-        ]
-    for model in settings.pool.weights:
-        if model not in known:
-            problems.append(
-                f"{settings.path}: pool.weights = {model!r}: is neither a model of the geometry "
-                "table nor of this pool."
-            )
-    return problems

@@ -23,7 +23,7 @@ from labwerk_hub.adapters.storage import HelperStorage
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.errors import GpuBusyError, GpuDriverError, GpuFaultError
 from labwerk_hub.machine.helper_gpus import GpuKeeper
-from labwerk_hub.pool_checks import pool_problems
+from labwerk_hub.machine.pool import pool_problems
 from labwerk_hub.settings import load_settings
 from support.nvml import Board, Driver
 from support.settings import SHIPPED
