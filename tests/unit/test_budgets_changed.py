@@ -21,6 +21,7 @@ from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.openings import allot, carry_now, open_now
 from labwerk_hub.services.reconcile import reconcile
+from labwerk_hub.services.verification import verify
 from support.workbench import Bench, bench_in, budget, budgets, fixed_gpu
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -103,6 +104,22 @@ def test_a_project_that_moves_returns_what_is_free_and_takes_from_its_new_instit
     _sound(bench)
     for institution in ("thr", "iwe"):
         assert list(statement.make(bench.workbench, institution, "2026-11").faults()) == []
+
+
+def test_a_session_counts_for_both_institutions_of_a_project_that_moves_meanwhile(
+    bench: Bench,
+) -> None:
+    granted = sessions.admit(bench.workbench, _anna(bench), Request("small", "base", payer=ROTOR))
+    bench.run(granted)
+    for institution in ("thr", "iwe"):
+        _settings(bench, _rotor(institution=institution))
+        open_now(bench.workbench)
+        bench.clock.step(minutes=30)
+        bench.meter(granted.lease.session)
+    assert verify(bench.workbench).findings == ()
+    with bench.workbench.database.reading() as tx:
+        sums = tx.usage.of_budget(ROTOR, "2026-11", "2026-11")
+    assert {one.institution: one.sessions for one in sums} == {"thr": 1, "iwe": 1}
 
 
 def test_a_longer_project_is_granted_nothing_twice(bench: Bench) -> None:

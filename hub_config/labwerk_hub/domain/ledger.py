@@ -74,8 +74,9 @@ class Charged:
     should have ended, with ``idle_ms`` below zero.
 
     ``day`` is the calendar's day of the interval in the site's time zone. ``first`` is
-    whether it is the session's first interval on that day for which this budget pays, and
-    ``first_of_month`` in that month; they are counted, and not part of the posting.
+    whether it is the session's first interval on that day for which this budget of this
+    institution pays, and ``first_of_month`` in that month; they are counted, and not part of
+    the posting.
     """
 
     session: str

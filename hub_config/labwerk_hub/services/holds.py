@@ -80,7 +80,9 @@ def charge(workbench: Workbench, tx: Transaction, lease: Lease, usage: Usage) ->
         idleness.idle_within(activity, usage.start_ms, usage.end_ms) if activity is not None else 0
     )
     is_start = usage.start_ms == lease.started_ms
-    before = None if is_start else tx.ledger.last_day_of(lease.session, budget.id)
+    before = None
+    if not is_start:
+        before = tx.ledger.last_day_of(lease.session, budget.id, budget.institution)
     of = Charged(
         session=lease.session,
         start_ms=usage.start_ms,

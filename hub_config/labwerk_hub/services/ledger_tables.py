@@ -23,8 +23,8 @@ class Ledger(Protocol):
     def has(self, key: str) -> bool:
         """Whether a posting of this key is booked."""
 
-    def last_day_of(self, session: str, budget: str) -> str | None:
-        """The day of the latest interval of a session that a budget paid for."""
+    def last_day_of(self, session: str, budget: str, institution: str) -> str | None:
+        """The day of the latest interval of a session that a budget of an institution paid for."""
 
     def charges_beyond(self, session: str, until_ms: int) -> list[Posting]:
         """A session's charges for what is later than a moment, in the order they were booked."""

@@ -45,6 +45,7 @@ _LAST_DAY = (
     .where(
         (postings.c.session == bindparam("of_session"))
         & (postings.c.budget == bindparam("of_budget"))
+        & (postings.c.institution == bindparam("paid_by"))
     )
     .order_by(postings.c.id.desc())
     .limit(1)
@@ -107,9 +108,9 @@ class SqlLedger:
         query = select(postings.c.id).where(postings.c.key == key)
         return self._connection.execute(query).first() is not None
 
-    def last_day_of(self, session: str, budget: str) -> str | None:
-        """The day of the latest interval of a session that a budget paid for."""
-        values = {"of_session": session, "of_budget": budget}
+    def last_day_of(self, session: str, budget: str, institution: str) -> str | None:
+        """The day of the latest interval of a session that a budget of an institution paid for."""
+        values = {"of_session": session, "of_budget": budget, "paid_by": institution}
         return self._connection.scalar(_LAST_DAY, values)
 
     def charges_beyond(self, session: str, until_ms: int) -> list[Posting]:
