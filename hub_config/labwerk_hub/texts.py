@@ -13,7 +13,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-from babel import Locale
+from babel import Locale, negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -27,6 +27,7 @@ __all__ = [
     "N_",
     "Message",
     "SaidError",
+    "asked_for",
     "gpu_hours",
     "native_name",
     "render",
@@ -74,7 +75,7 @@ def render(message: Message, language: str, zone: tzinfo = UTC) -> str:
 
 def _shown(value: Param, language: str, zone: tzinfo) -> str:
     if isinstance(value, GpuHours):
-        return gpu_hours(value.ticks, language)
+        return gpu_hours(value.ticks, language, value.decimals)
     if isinstance(value, Localized):
         return value.in_language(language)
     if isinstance(value, datetime):
@@ -106,3 +107,21 @@ def native_name(language: str) -> str:
     """What the language calls itself, such as ``Deutsch``."""
     name = Locale.parse(language).get_language_name(language) or language
     return name[0].upper() + name[1:]
+
+
+def asked_for(accept_language: str) -> str | None:
+    """The best of our languages for an Accept-Language header; None if it asks for others."""
+    # Tags are of any case (RFC 5646, 2.1.1), and babel gives them back as they came.
+    weighted = [_weighted(part) for part in accept_language.lower().split(",")]
+    # sorted() keeps the header's order among equal weights.
+    wanted = [tag for tag, weight in sorted(weighted, key=lambda pair: -pair[1]) if weight > 0]
+    return negotiate_locale(wanted, LANGUAGES, sep="-")
+
+
+def _weighted(part: str) -> tuple[str, float]:
+    """``de-AT;q=0.8`` as ``("de-AT", 0.8)``; what cannot be read weighs nothing."""
+    tag, _, quality = part.strip().partition(";")
+    try:
+        return tag.strip(), float(quality.strip().removeprefix("q=")) if quality else 1.0
+    except ValueError:
+        return tag.strip(), 0.0

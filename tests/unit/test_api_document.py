@@ -74,6 +74,16 @@ def test_every_error_is_a_problem(document: dict[str, Any]) -> None:
             assert status < "4" or answer["content"] == problem, one["operationId"]
 
 
+def test_every_error_says_its_language_and_every_lang_has_its_header(
+    document: dict[str, Any],
+) -> None:
+    for one in operations(document):
+        for status, answer in one["responses"].items():
+            assert status < "4" or "Content-Language" in answer["headers"], one["operationId"]
+        names = {parameter["name"] for parameter in one.get("parameters", [])}
+        assert ("lang" in names) is ("accept-language" in names), one["operationId"]
+
+
 def test_every_parameter_is_described(document: dict[str, Any]) -> None:
     for one in operations(document):
         for parameter in one.get("parameters", []):

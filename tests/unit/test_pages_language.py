@@ -62,6 +62,8 @@ def test_a_cookie_of_another_meaning_counts_for_nothing() -> None:
         ("de-AT,de;q=0.9,en;q=0.8", "de"),
         ("nl, it;q=0.3, fr;q=0.7", "fr"),
         ("fr-CH", "fr"),
+        ("DE-at", "de"),
+        ("en;q=0.5, IT;Q=0.9", "it"),
         ("de;q=0, it", "it"),
         ("en;q=0.5,de;q=0.5", "en"),
         ("nl,pl;q=0.9", "en"),

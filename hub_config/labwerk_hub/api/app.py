@@ -19,6 +19,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from labwerk_hub import bootstrap
 from labwerk_hub.api import budgets, metrics, requests, session, statements, use
 from labwerk_hub.api.auth import HubAuth, PersonName
+from labwerk_hub.api.headers import OfOneReader
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.loops.daily import TASKS, DailyLoop
 from labwerk_hub.api.loops.line import LineLoop
@@ -40,7 +41,10 @@ _LARGEST_BODY = 16_384
 _ABOUT = """\
 Amounts named …ticks are integers: 86400 ticks are one GPU-hour, a whole GPU for an hour.
 Moments are ISO 8601 in UTC; days and months are those of the site's time zone. What is asked
-in gpu_hours is rounded to the nearest tick. An error is a `Problem`, whatever its status."""
+in gpu_hours is rounded to the nearest tick. An error is a `Problem`, whatever its status; its
+message is in the language that is asked for with `lang` or `Accept-Language`, else in the
+person's own or the site's, where it is for people, and in English where it is for programs:
+`Content-Language` says which."""
 
 
 class MeteringStoppedError(LabwerkError):
@@ -93,6 +97,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/api/openapi.json",
         middleware=[
+            Middleware(OfOneReader),
             Middleware(TooLargeAnswers, most=_LARGEST_BODY),
             # What is sent is read before anybody is asked who they are.
             Middleware(RequestBodyLimitMiddleware, max_body_size=_LARGEST_BODY),
@@ -133,9 +138,7 @@ def _router() -> APIRouter:
         return Health()
 
     @router.get("/v1/overview", tags=["session"], responses=READING)
-    async def read_overview(
-        request: Request, person: PersonName, lang: Lang = None
-    ) -> overview.Overview:
+    async def read_overview(request: Request, lang: Lang, person: PersonName) -> overview.Overview:
         """The session, budget and datasets of the token's owner."""
         return await run_in_threadpool(
             overview.of_person, request.app.state.workbench, person, lang

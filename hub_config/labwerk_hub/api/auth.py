@@ -98,6 +98,7 @@ async def person(request: Request, name: Annotated[str, Depends(person_name)]) -
     found = await run_in_threadpool(people.find, request.app.state.workbench, name)
     if found is None or not found.pseudonym:
         raise UnknownPersonError(f"{name} is not known here; sign in at the hub first.")
+    request.state.locale = found.locale  # for errors, which are told where nobody is asked for
     return found
 
 

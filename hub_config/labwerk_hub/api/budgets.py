@@ -55,9 +55,9 @@ def router(prefix: str) -> APIRouter:
     @routes.get("", response_model=Budgets, responses={**READING, **CSV})
     async def list_budgets(
         request: Request,
+        lang: Lang,
         reader: BudgetsReader,
         form: WantedForm = Form.JSON,
-        lang: Lang = None,
     ) -> Budgets | Response:
         """The budgets that the token's owner may see with everybody's use: those they answer for.
 
@@ -73,13 +73,13 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/{kind}/{name}", response_model=BudgetPage, responses={**READING, **CSV})
     async def read_budget(
         request: Request,
+        lang: Lang,
         reader: BudgetsReader,
         kind: Kind,
         name: Name,
         period: Period = None,
         form: WantedForm = Form.JSON,
         rows: WantedRows = Rows.MEMBERS,
-        lang: Lang = None,
     ) -> BudgetPage | Response:
         """A budget in a period: figures, burn-down, people, requests and decisions.
 
@@ -100,11 +100,11 @@ def router(prefix: str) -> APIRouter:
     @routes.patch("/{kind}/{name}", responses=CHANGING)
     async def set_budget(
         request: Request,
+        lang: Lang,
         writer: BudgetsWriter,
         kind: Kind,
         name: Name,
         decision: Decision,
-        lang: Lang = None,
     ) -> BudgetPage:
         """Decide how large a budget is: for its institution's administrators, and operators."""
         workbench, which = request.app.state.workbench, budget_id(kind, name)
@@ -118,12 +118,12 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/{kind}/{name}/shares/{person}", responses=READING)
     async def read_share(
         request: Request,
+        lang: Lang,
         reader: BudgetsReader,
         kind: Kind,
         name: Name,
         person: PersonPath,
         period: Period = None,
-        lang: Lang = None,
     ) -> MemberView:
         """What a person may use of a budget, and what they used."""
         return await run_in_threadpool(
@@ -139,12 +139,12 @@ def router(prefix: str) -> APIRouter:
     @routes.put("/{kind}/{name}/shares/{person}", responses=CHANGING)
     async def set_share(
         request: Request,
+        lang: Lang,
         writer: BudgetsWriter,
         kind: Kind,
         name: Name,
         person: PersonPath,
         decision: Decision,
-        lang: Lang = None,
     ) -> MemberView:
         """Decide what a person may use of a budget: for those who lead it, and the above."""
         which = budget_id(kind, name)
@@ -155,12 +155,12 @@ def router(prefix: str) -> APIRouter:
     @routes.delete("/{kind}/{name}/shares/{person}", responses=CHANGING)
     async def reset_share(
         request: Request,
+        lang: Lang,
         writer: BudgetsWriter,
         kind: Kind,
         name: Name,
         person: PersonPath,
         period: Period = None,
-        lang: Lang = None,
     ) -> MemberView:
         """Have the settings say again what a person may use of a budget."""
         which, decision = budget_id(kind, name), Decision(gpu_hours=None, period=period)

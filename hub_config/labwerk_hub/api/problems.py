@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from labwerk_hub.domain.texts import LANGUAGES
+
 
 class Problem(BaseModel):
     """An error: a code for programs and a sentence for people."""
@@ -12,9 +14,17 @@ class Problem(BaseModel):
     message: str
 
 
+_HEADERS = {
+    "Content-Language": {
+        "description": "The language of the message.",
+        "schema": {"type": "string", "enum": list(LANGUAGES)},
+    }
+}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, object]]:
     """Answers with a problem, by their HTTP status."""
-    return {status: {"model": Problem} for status in statuses}
+    return {status: {"model": Problem, "headers": _HEADERS} for status in statuses}
 
 
 #: What a route may answer with that reads for somebody, …

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
 from labwerk_hub.api.auth import MissingScopeError, UnauthorizedError
+from labwerk_hub.api.parameters import language_of_errors
 from labwerk_hub.api.problems import Problem
-from labwerk_hub.domain.texts import LANGUAGES, Message
+from labwerk_hub.domain.texts import Message
 from labwerk_hub.errors import DatabaseError, LabwerkError, UnknownPersonError
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_requests import (
@@ -133,14 +134,14 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         return _answer(error, _DATABASE, code)
     challenge = _CHALLENGES.get(error.code)
     headers = {"WWW-Authenticate": challenge} if challenge is not None else None
-    return _answer(error, _sentence(request, error), code, headers)
+    return _told(request, error, code, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # what it is registered for
     faults = error.errors()
     refused = RequestError("; ".join(map(_fault, faults[:_MOST_FAULTS])) + ".", _too_long(faults))
-    return _answer(refused, _sentence(request, refused), status.HTTP_422_UNPROCESSABLE_CONTENT)
+    return _told(request, refused, status.HTTP_422_UNPROCESSABLE_CONTENT)
 
 
 async def _of_the_framework(request: Request, error: Exception) -> JSONResponse:
@@ -166,19 +167,26 @@ async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
 
 
 def _answer(
-    error: LabwerkError, message: str, code: int, headers: Mapping[str, str] | None = None
+    error: LabwerkError,
+    message: str,
+    code: int,
+    headers: Mapping[str, str] | None = None,
+    language: str = "en",
 ) -> JSONResponse:
-    return JSONResponse(Problem(code=error.code, message=message).model_dump(), code, headers)
+    content = Problem(code=error.code, message=message).model_dump()
+    return JSONResponse(content, code, {**(headers or {}), "Content-Language": language})
 
 
-def _sentence(request: Request, error: LabwerkError) -> str:
-    """What the error says, to a person in their language."""
+def _told(
+    request: Request, error: LabwerkError, code: int, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The answer with what the error says, to a person in their language."""
     said = _said(error)
     if said is None:
-        return error.message
-    policy = request.app.state.workbench.policy
-    wanted = request.query_params.get("lang")
-    return render(said, wanted if wanted in LANGUAGES else policy.language, policy.zone)
+        return _answer(error, error.message, code, headers)
+    spoken = language_of_errors(request)
+    zone = request.app.state.workbench.policy.zone
+    return _answer(error, render(said, spoken, zone), code, headers, spoken)
 
 
 def _said(error: LabwerkError) -> Message | None:

@@ -67,11 +67,11 @@ def router(prefix: str) -> APIRouter:
     @routes.get("", responses=READING)
     async def list_requests(
         request: Request,
+        lang: Lang,
         reader: BudgetsReader,
         whose: Annotated[
             Whose, Query(description="Those that are yours to decide, or those of your own.")
         ] = Whose.TO_DECIDE,
-        lang: Lang = None,
     ) -> Requests:
         """Open requests that the token's owner may decide, or all that they ever made."""
         read = request_pages.own if whose is Whose.OWN else request_pages.to_decide
@@ -80,7 +80,7 @@ def router(prefix: str) -> APIRouter:
 
     @routes.post("", status_code=status.HTTP_201_CREATED, responses=CHANGING)
     async def ask_for_more(
-        request: Request, writer: SessionWriter, wish: Wish, lang: Lang = None
+        request: Request, lang: Lang, writer: SessionWriter, wish: Wish
     ) -> AskedView:
         """Ask for more of a budget; whoever decides is told by mail.
 
@@ -91,10 +91,10 @@ def router(prefix: str) -> APIRouter:
     @routes.post("/{identifier}/grant", responses=CHANGING)
     async def grant_request(
         request: Request,
+        lang: Lang,
         writer: BudgetsWriter,
         identifier: Identifier,
         granted: Grant,
-        lang: Lang = None,
     ) -> RequestView:
         """Grant so much more, in the request's period; its person is told by mail."""
         workbench, ticks = request.app.state.workbench, ticks_of(granted.gpu_hours)
@@ -106,10 +106,10 @@ def router(prefix: str) -> APIRouter:
     @routes.post("/{identifier}/decline", responses=CHANGING)
     async def decline_request(
         request: Request,
+        lang: Lang,
         writer: BudgetsWriter,
         identifier: Identifier,
         answer: Answer,
-        lang: Lang = None,
     ) -> RequestView:
         """Decline it; its person is told by mail."""
         workbench = request.app.state.workbench
@@ -120,7 +120,7 @@ def router(prefix: str) -> APIRouter:
 
     @routes.post("/{identifier}/withdraw", responses=CHANGING)
     async def withdraw_request(
-        request: Request, writer: SessionWriter, identifier: Identifier, lang: Lang = None
+        request: Request, lang: Lang, writer: SessionWriter, identifier: Identifier
     ) -> RequestView:
         """Ask no longer."""
         workbench = request.app.state.workbench

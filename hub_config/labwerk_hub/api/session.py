@@ -39,9 +39,7 @@ def router(prefix: str) -> APIRouter:
     routes = APIRouter(prefix=f"{prefix}/api/v1/session", tags=["session"])
 
     @routes.post("/extend", responses=CHANGING)
-    async def extend(
-        request: Request, person: SessionWriter, lang: Lang = None
-    ) -> overview.Overview:
+    async def extend(request: Request, lang: Lang, person: SessionWriter) -> overview.Overview:
         """Move the end of the session of the token's owner, while nobody waits for its slice."""
         workbench = request.app.state.workbench
         await run_in_threadpool(extension.extend, workbench, person.name)
@@ -49,7 +47,7 @@ def router(prefix: str) -> APIRouter:
 
     @routes.post("/still-working", responses=CHANGING)
     async def still_working(
-        request: Request, person: SessionWriter, lang: Lang = None
+        request: Request, lang: Lang, person: SessionWriter
     ) -> overview.Overview:
         """Say that the session of the token's owner is not idle."""
         workbench = request.app.state.workbench
@@ -58,7 +56,7 @@ def router(prefix: str) -> APIRouter:
 
     @routes.post("/payer", responses=CHANGING)
     async def switch_payer(
-        request: Request, person: SessionWriter, chosen: Payer, lang: Lang = None
+        request: Request, lang: Lang, person: SessionWriter, chosen: Payer
     ) -> overview.Overview:
         """Let another budget pay for the session of the token's owner from now on."""
         workbench = request.app.state.workbench

@@ -56,6 +56,7 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/{institution}/{month}", response_class=Response, responses={**READING, **_FILES})
     async def read_statement(
         request: Request,
+        lang: Lang,
         reader: StatementsReader,
         institution: Annotated[
             str, Path(description="The name that the settings give it.", examples=["thr"])
@@ -64,7 +65,6 @@ def router(prefix: str) -> APIRouter:
         form: Annotated[
             Format, Query(alias="format", description="The form of the file.")
         ] = Format.JSON,
-        lang: Lang = None,
     ) -> Response:
         """A month's statement as PDF, CSV, JSON or usage records, with its signature."""
         workbench = request.app.state.workbench

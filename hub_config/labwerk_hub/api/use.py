@@ -27,10 +27,10 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/use", response_model=MyUse, responses={**READING, **CSV})
     async def own_use(
         request: Request,
+        lang: Lang,
         reader: UseReader,
         month: Month = None,
         form: WantedForm = Form.JSON,
-        lang: Lang = None,
     ) -> MyUse | Response:
         """What the token's owner used in a month, and what budgets have for them.
 
@@ -44,11 +44,11 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/use/people/{name}", response_model=MyUse, responses={**READING, **CSV})
     async def use_of_person(
         request: Request,
+        lang: Lang,
         reader: UseReader,
         name: PersonPath,
         month: Month = None,
         form: WantedForm = Form.JSON,
-        lang: Lang = None,
     ) -> MyUse | Response:
         """The same of somebody else: for administrators of their institution, and operators."""
         page = await run_in_threadpool(
@@ -59,10 +59,10 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/use/everybody", response_model=OperatorPage, responses={**READING, **CSV})
     async def use_of_everybody(
         request: Request,
+        lang: Lang,
         reader: UseReader,
         month: Month = None,
         form: WantedForm = Form.JSON,
-        lang: Lang = None,
     ) -> OperatorPage | Response:
         """All institutions in a month, and what runs now: for operators.
 
@@ -78,6 +78,7 @@ def router(prefix: str) -> APIRouter:
     @routes.get("/events", responses=READING)
     async def own_events(
         request: Request,
+        lang: Lang,
         reader: EventsReader,
         before: Annotated[
             int | None, Query(ge=1, le=_LAST_ID, description="The next_before of the page before.")
@@ -85,7 +86,6 @@ def router(prefix: str) -> APIRouter:
         limit: Annotated[
             int, Query(ge=1, le=_MOST_EVENTS, description="How many at most.")
         ] = audit.PAGE,
-        lang: Lang = None,
     ) -> EventPage:
         """What the token's owner did and what was done to them, the newest first."""
         workbench = request.app.state.workbench

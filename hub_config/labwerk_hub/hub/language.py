@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import cast
 
-from babel import negotiate_locale
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.spawner import Spawner
 from tornado.httputil import HTTPServerRequest, url_concat
@@ -24,7 +23,7 @@ from tornado.web import HTTPError, OutputTransform
 
 from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services import people
-from labwerk_hub.texts import LANGUAGES, native_name
+from labwerk_hub.texts import LANGUAGES, asked_for, native_name
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def choose(person_locale: str | None, default: str) -> str:
     language = (
         (_chosen(request) if request else None)
         or (person_locale if person_locale in LANGUAGES else None)
-        or (_asked_for(request.headers.get("Accept-Language", "")) if request else None)
+        or (asked_for(request.headers.get("Accept-Language", "")) if request else None)
         or default
     )
     _language.set(language)
@@ -110,23 +109,6 @@ def switches(base_url: str) -> tuple[Switch, ...]:
 def _chosen(request: HTTPServerRequest) -> str | None:
     cookie = request.cookies.get(COOKIE)
     return cookie.value if cookie and cookie.value in LANGUAGES else None
-
-
-def _asked_for(accept_language: str) -> str | None:
-    """The best of our languages for an Accept-Language header; None if it asks for others."""
-    weighted = [_weighted(part) for part in accept_language.split(",")]
-    # sorted() keeps the header's order among equal weights.
-    wanted = [tag for tag, weight in sorted(weighted, key=lambda pair: -pair[1]) if weight > 0]
-    return negotiate_locale(wanted, LANGUAGES, sep="-")
-
-
-def _weighted(part: str) -> tuple[str, float]:
-    """``de-AT;q=0.8`` as ``("de-AT", 0.8)``; what cannot be read weighs nothing."""
-    tag, _, quality = part.strip().partition(";")
-    try:
-        return tag.strip(), float(quality.strip().removeprefix("q=")) if quality else 1.0
-    except ValueError:
-        return tag.strip(), 0.0
 
 
 class LanguageHandler(BaseHandler):
