@@ -90,9 +90,13 @@ def test_events_are_listed_by_person_kind_and_day(here: SmallInstall) -> None:
 def test_the_list_names_budgets_by_their_ids_and_what_is_no_longer_kept(
     here: SmallInstall,
 ) -> None:
-    here.run("budgets", "set", "institution/thr", "--gpu-hours", "300")
-    (line,) = here.run("audit", "list", "--kind", "budget").text.splitlines()
-    assert line.endswith(" was set to 300 GPU-hours. [institution/thr]")
+    for hours in ("300", "312.3456", "0.004"):
+        here.run("budgets", "set", "institution/thr", "--gpu-hours", hours)
+    lines = here.run("audit", "list", "--kind", "budget").text.splitlines()
+    assert [line.partition(" was set to ")[2] for line in lines] == [
+        f"{hours} GPU-hours from then on. [institution/thr]"
+        for hours in ("0.004", "312.3456", "300")
+    ]
     leavers.erase(here.workbench, ANNA)
     gone = here.run("audit", "list", "--kind", "sign-in").text
     assert gone.endswith(": What this was is no longer kept.\n")

@@ -180,9 +180,8 @@ def test_each_decision_is_an_event_that_the_person_sees(site: UseSite) -> None:
     set_share(site, site.lea, site.anna, 5)
     set_budget(site, None, ROTOR, 50)
     seen = audit.of_person(site.bench.workbench, site.anna.name, "en").events
-    assert [(event.who, event.whom, event.what) for event in seen] == [
-        ("Lea Rossi", "You", "The share of the budget “Rotor condition” was set to 5 GPU-hours.")
-    ]
+    what = "The share of the budget “Rotor condition” was set to 5 GPU-hours from then on."
+    assert [(event.who, event.whom, event.what) for event in seen] == [("Lea Rossi", "You", what)]
     with site.bench.workbench.database.reading() as tx:
         latest = tx.events.last_of(EventKind.BUDGET)
     assert latest is not None

@@ -88,7 +88,7 @@ def test_the_record_says_for_which_period_alone_a_budget_was_set(site: BudgetIns
     lines = site.site.run("audit", "list", "--kind", "budget").text.splitlines()
     called = formats.month(month, "en")
     assert [line.partition(" was ")[2].partition(" [")[0] for line in lines] == [
-        "set to 60 GPU-hours.",
+        "set to 60 GPU-hours from then on.",
         f"set to 40 GPU-hours for {called}.",
         f"set to 50 GPU-hours for {called}.",
     ]
@@ -101,6 +101,6 @@ def test_a_person_sees_for_which_period_alone_their_share_was_set(taught: Taught
     days = formats.span(taught.first, taught.last, "en")
     course = "The share of the budget “Machine learning for wind energy” was set to"
     assert [event.what for event in seen] == [
-        f"{course} 4 GPU-hours.",
+        f"{course} 4 GPU-hours from then on.",
         f"{course} 3 GPU-hours for {days}.",
     ]

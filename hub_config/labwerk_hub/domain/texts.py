@@ -14,9 +14,13 @@ _TICKS_PER_GPU_HOUR = 24 * 3600
 
 @dataclass(frozen=True)
 class GpuHours:
-    """An amount of ticks in a message, to be shown as GPU-hours."""
+    """An amount of ticks in a message, to be shown as GPU-hours.
+
+    With at most so many ``decimals``; None: as many as suit the amount.
+    """
 
     ticks: int
+    decimals: int | None = None
 
     def __str__(self) -> str:
         return f"{self.ticks / _TICKS_PER_GPU_HOUR:.2f} GPU-hours"

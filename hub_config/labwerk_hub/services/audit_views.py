@@ -22,6 +22,8 @@ from labwerk_hub.services.views import Moment, View
 from labwerk_hub.texts import render
 
 _WHY = "why"
+#: Places of an amount that was decided: more than pages show, which is what a record is for.
+_PLACES = 4
 
 
 class EventView(View):
@@ -150,7 +152,7 @@ class _Told:
         return int(self.event.details.get(name, 0))
 
     def hours(self) -> GpuHours:
-        return GpuHours(self.number("ticks"))
+        return GpuHours(self.number("ticks"), _PLACES)
 
     @property
     def about(self) -> str:
@@ -241,7 +243,7 @@ def _set(told: _Told) -> Message:
         return Message(
             "The budget “%(budget)s” was set to %(hours)s for %(period)s.", told.amount()
         )
-    return Message("The budget “%(budget)s” was set to %(hours)s.", told.amount())
+    return Message("The budget “%(budget)s” was set to %(hours)s from then on.", told.amount())
 
 
 def _shared(told: _Told) -> Message:
@@ -252,12 +254,16 @@ def _shared(told: _Told) -> Message:
                 "Of the budget “%(budget)s”, as much may be used for %(period)s as there is.",
                 places,
             )
-        return Message("Of the budget “%(budget)s”, as much may be used as there is.", places)
+        return Message(
+            "Of the budget “%(budget)s”, as much may be used from then on as there is.", places
+        )
     if told.text("period"):
         return Message(
             "The share of the budget “%(budget)s” was set to %(hours)s for %(period)s.", places
         )
-    return Message("The share of the budget “%(budget)s” was set to %(hours)s.", places)
+    return Message(
+        "The share of the budget “%(budget)s” was set to %(hours)s from then on.", places
+    )
 
 
 def _asked(told: _Told) -> Message:
