@@ -23,6 +23,7 @@ from labwerk_hub.api.headers import OfOneReader
 from labwerk_hub.api.hub import Hub
 from labwerk_hub.api.loops.daily import TASKS, DailyLoop
 from labwerk_hub.api.loops.line import LineLoop
+from labwerk_hub.api.loops.loop import end
 from labwerk_hub.api.loops.mail import MailLoop
 from labwerk_hub.api.loops.metering import MeteringLoop
 from labwerk_hub.api.loops.steady_clock import SteadyClock
@@ -37,6 +38,9 @@ from labwerk_hub.settings import Settings
 PREFIX = "/services/labwerk"
 #: Bytes; a thousand characters of words are at most twelve thousand as JSON writes them.
 _LARGEST_BODY = 16_384
+#: Seconds that looks under way may take once the service ends; `kill -9` comes after ten. What
+#: is left in the middle is made up for by the next start, as after any crash.
+_LAST_LOOKS = 8.0
 #: What the OpenAPI document says of all routes.
 _ABOUT = """\
 Amounts named …ticks are integers: 86400 ticks are one GPU-hour, a whole GPU for an hour.
@@ -85,8 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for loop in loops:
             loop.start()
         yield
-        for loop in reversed(loops):
-            await run_in_threadpool(loop.stop)
+        await end(loops, _LAST_LOOKS)
 
     app = FastAPI(
         title="Labwerk hub service",

@@ -6,7 +6,10 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from asyncio import TaskGroup
+from collections.abc import Callable, Sequence
+
+from starlette.concurrency import run_in_threadpool
 
 from labwerk_hub.errors import LabwerkError
 
@@ -15,8 +18,8 @@ class Loop(ABC):
     """Looks every ``period`` seconds, the first time ``delay`` seconds after its start.
 
     A look that fails is logged as ``trouble`` and made up for by the next one. When the loop
-    is stopped, the look that is under way may take ``patience`` seconds to finish (None: as
-    long as it takes). It counts as stuck if none has ended for ``stuck_after`` seconds.
+    is told to end, the look that is under way is waited for ``patience`` seconds at most. It
+    counts as stuck if none has ended for ``stuck_after`` seconds.
     """
 
     #: What it is called in the log and among the threads.
@@ -29,7 +32,7 @@ class Loop(ABC):
         period: float,
         *,
         delay: float = 0.0,
-        patience: float | None = None,
+        patience: float = float("inf"),
         stuck_after: float = float("inf"),
     ) -> None:
         self._period = period
@@ -49,10 +52,15 @@ class Loop(ABC):
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Make no further look, and wait for the one that is under way."""
+    def tell_to_end(self) -> None:
+        """Make no further look; waits for nothing."""
         self._stopping.set()
-        self._thread.join(self._patience)
+
+    def wait(self, within: float) -> None:
+        """Wait until the look that is under way is over, so many seconds at most."""
+        self._thread.join(min(within, self._patience))
+        if self._thread.is_alive():
+            self._log.warning("%s is left in the middle of a look", self.name)
 
     @property
     def is_alive(self) -> bool:
@@ -82,3 +90,12 @@ class Loop(ABC):
             self.attempt(self.look_once)
             self._looked = time.monotonic()
             self._stopping.wait(self._period)
+
+
+async def end(loops: Sequence[Loop], within: float) -> None:
+    """End all at once: each may finish its look, and none takes longer than ``within`` seconds."""
+    for loop in loops:
+        loop.tell_to_end()
+    async with TaskGroup() as waiting:
+        for loop in loops:
+            waiting.create_task(run_in_threadpool(loop.wait, within))

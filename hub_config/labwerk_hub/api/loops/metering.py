@@ -59,6 +59,8 @@ class MeteringLoop(Loop):
             return None
 
     def _end(self, lease: Lease) -> None:
+        if self.is_stopping():
+            return  # the next start's first look finds it again
         try:
             if not lifetime.is_to_stop(self._workbench, lease.session):
                 return  # it has ended, or was extended; the hub would stop another one
