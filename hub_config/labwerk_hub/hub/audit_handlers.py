@@ -66,6 +66,7 @@ def handlers(workbench: Workbench) -> list[tuple[Any, ...]]:
         (r"/api/user", WhoIsThisHandler, bench),
         (r"/api/users/([^/]+)", PersonHandler),
         (r"/api/users/([^/]+)/server", ServerHandler),
+        (r"/api/users/([^/]+)/servers/([^/]*)", ServerHandler),  # without a name it is the same
         (r"/api/users/([^/]+)/tokens", TokensHandler, bench),
     ]
 
