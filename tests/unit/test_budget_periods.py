@@ -7,15 +7,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from labwerk_hub.domain.admission import Reason
 from labwerk_hub.domain.budgets import BudgetKind
 from labwerk_hub.domain.catalogue import Course
 from labwerk_hub.domain.leases import EndReason
-from labwerk_hub.domain.periods import OUTSIDE
+from labwerk_hub.domain.periods import OUTSIDE, Term, Terms
+from labwerk_hub.domain.terms import SessionRule
 from labwerk_hub.domain.texts import Localized
-from labwerk_hub.services import sessions
+from labwerk_hub.services import extension, sessions
 from labwerk_hub.services.budgets import budget_of
+from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.openings import allot, open_now
 from support.budget_bench import (
+    BERLIN,
     COURSE,
     HOUR,
     ROTOR,
@@ -27,7 +31,7 @@ from support.budget_bench import (
     refusal,
     start,
 )
-from support.workbench import Bench, budget, budgets
+from support.workbench import HOUR_MS, Bench, budget, budgets
 
 
 @pytest.fixture
@@ -133,6 +137,41 @@ def test_a_new_month_without_hours_ends_a_session_at_the_old_ones_end(bench: Ben
     assert refusal(bench, bench.person("Pia", "thr", "ml"), COURSE).message.msgid.startswith(
         "“%(budget)s” has no budget at this time"
     )
+
+
+def test_a_session_lasts_over_a_months_end_where_only_a_rule_lets_it_last_so_long(
+    bench: Bench,
+) -> None:
+    bench.with_policy(rules=(SessionRule("institution:thr", "small", 48, 96),))
+    bench.clock.now = datetime(2026, 11, 29, 23, tzinfo=UTC)  # the month has 24 hours to go
+    lease = bench.lease(start(bench, bench.person("Anna"), THR))
+    assert lease.ends_ms == bench.clock.ms + 48 * HOUR_MS
+    assert bench.figures(THR, "2026-11").held == SMALL * 24 * 3600
+    assert bench.figures(THR, "2026-12").held == SMALL * 24 * 3600
+
+
+def test_a_session_lasts_no_longer_than_the_period_after_the_one_in_which_it_began(
+    bench: Bench,
+) -> None:
+    blocks = (
+        Term("first", date(2026, 11, 16), date(2026, 11, 16)),
+        Term("second", date(2026, 11, 17), date(2026, 11, 17)),
+    )
+    rotor = budget(
+        "rotor", 20 * HOUR, None, BudgetKind.PROJECT, "thr", periods=Terms(BERLIN, blocks)
+    )
+    bench.with_catalogue(budgets=budgets(budget("thr", 100 * HOUR, None), rotor))
+    bench.with_policy(rules=(SessionRule("institution:thr", "small", 48, 96),))
+    anna = bench.person("Anna", "thr", "project-rotor")
+    session = start(bench, anna, ROTOR)  # at 13 o'clock in Berlin
+    until = bench.clock.ms + 35 * HOUR_MS
+    assert bench.lease(session).ends_ms == until
+    with pytest.raises(RefusedError) as refused:
+        extension.extend(bench.workbench, anna)
+    assert refused.value.refusal.reason is Reason.BUDGET_USED_UP
+    bench.clock.step(hours=35)
+    read(bench, anna)
+    assert bench.used_by(anna, ROTOR, OUTSIDE) == 0
 
 
 def test_what_is_left_goes_over_by_the_rule_once_everything_of_the_old_month_is_charged(

@@ -123,13 +123,16 @@ class Purse:
     def pays_seconds(self, rate: int, now_ms: int) -> int:
         """For how long it pays ``rate`` ticks a second from now on.
 
-        Past the period's end the following period's balance pays, if it has one.
+        Past the period's end the following period's balance pays, if it has one, until that
+        period ends as well.
         """
         whole = max(0, self.balance.period.end_ms - now_ms) // 1000
         lasts = self.balance.left // rate
         if lasts < whole or self.following is None:
             return min(lasts, whole)
-        return whole + self.following.left // rate
+        after = self.following.period
+        of_following = max(0, after.end_ms - max(now_ms, after.start_ms)) // 1000
+        return whole + min(self.following.left // rate, of_following)
 
     def missing_ticks(self, rate: int, seconds: int, now_ms: int) -> int:
         """How many ticks are missing for so many seconds from now on."""

@@ -136,7 +136,9 @@ def following_of(
     workbench: Workbench, budget: Budget, period: Period, now_ms: int
 ) -> Period | None:
     """The period after, where a session that starts now may run into it."""
-    hours = max((flavour.longest_hours for flavour in workbench.catalogue.flavours), default=0)
+    longest = [flavour.longest_hours for flavour in workbench.catalogue.flavours]
+    longest += [rule.longest_hours or 0 for rule in workbench.policy.rules]
+    hours = max(longest, default=0)
     if period.end_ms > now_ms + hours * _HOUR_MS:
         return None
     return budget.periods.at(period.end_ms)
