@@ -71,11 +71,15 @@ class Postgres:
         address = self.address(database).replace("+psycopg", "")
         return psycopg.connect(address, autocommit=True)
 
-    def new_database(self) -> str:
-        """The name of a new, empty database."""
+    def new_database(self, sorted_as_in: str | None = None) -> str:
+        """The name of a new, empty database; texts in the order of a language such as ``cs``."""
         name = f"tests_{next(self._numbers)}"
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if sorted_as_in is not None:
+            order = sql.SQL(" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE {}")
+            statement += order.format(sql.Literal(sorted_as_in))
         with closing(self.connect()) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(statement)
         return name
 
     def drop(self, database: str) -> None:

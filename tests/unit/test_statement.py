@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.adapters.sql import SqlDatabase, migrate
+from labwerk_hub.domain.budgets import BudgetKind
+from labwerk_hub.domain.catalogue import Project
 from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.periods import Months
-from labwerk_hub.domain.statement import Month, Position, Statement, sums_of
+from labwerk_hub.domain.statement import AsOf, Month, Position, Statement, sums_of
 from labwerk_hub.domain.texts import Localized
 from labwerk_hub.services import openings, statement
 from labwerk_hub.services.statement import StatementError
+from support.postgres import Postgres
 from support.statements import BERLIN, HOUR, NETZ, ROTOR, SMALL_HOUR, Site, site_in
 from support.workbench import budget
 from support.workbench import budgets as by_id
@@ -64,8 +67,24 @@ def test_a_month_that_has_not_begun_has_no_statement(site: Site) -> None:
         site.statement("2026-12")
 
 
-def test_without_a_month_it_is_the_last_one_that_is_over(site: Site) -> None:
-    assert site.statement().month == "2026-10"
+def test_without_a_month_it_is_the_last_one_that_is_over(site: Site, anna: str) -> None:
+    site.used(anna, 1)
+    site.at(2026, 12, 1, 0)
+    assert site.statement().month == "2026-11"
+
+
+def test_a_month_before_there_was_anything_has_no_statement(site: Site, anna: str) -> None:
+    said = "2026-10 was over before Labwerk began here; there are statements from 2026-11 on"
+    for month in (None, "2026-10"):  # nor has it where nothing happened yet
+        with pytest.raises(StatementError, match=said):
+            site.statement(month)
+    site.used(anna, 1)
+    site.at(2027, 2, 1, 8)
+    with pytest.raises(StatementError, match=said):
+        site.statement("2026-10")
+    # Nothing was used in this one, nor by that institution ever: there is nothing to pay.
+    assert site.statement("2027-01").sums.ticks == 0
+    assert site.statement("2026-11", "iwe").sums.ticks == 0
 
 
 # What was used
@@ -112,6 +131,30 @@ def test_it_is_the_same_on_each_kind_of_database(site: Site, empty: str) -> None
     assert (found.sums.ticks, found.final) == (3 * SMALL_HOUR, True)
     assert found.heads.posting > 0
     assert listed == [("2026-12", "thr"), ("2026-11", "thr")]
+
+
+def test_its_order_is_not_that_of_the_databases_letters(site: Site, postgres: Postgres) -> None:
+    name = postgres.new_database(sorted_as_in="cs")  # in Czech, ch comes after h
+    migrate(postgres.address(name))
+    database = SqlDatabase(postgres.address(name), first_uid=200_000)
+    site.workbench = replace(site.workbench, database=database)
+    both = [budget(of, HOUR, None, BudgetKind.PROJECT, "thr") for of in ("chemie", "cizi")]
+    site.with_catalogue(
+        budgets=by_id(budget("thr"), *both),
+        projects=tuple(Project(b.name, Localized.same(b.name), "p-both") for b in both),
+    )
+    site.storage.projects |= {b.name for b in both}
+    try:
+        anna = site.person("Anna Müller", "thr", "p-both")
+        for b in both:
+            site.used(anna, 0.5, b.id)
+        found = site.statement("2026-11")
+        early = site.statement("2026-11", as_of=AsOf(found.heads.posting, found.heads.event))
+    finally:
+        database.close()
+        postgres.drop(name)
+    for made in (found, early):
+        assert [line.budget for line in made.lines] == ["project/chemie", "project/cizi"]
 
 
 def test_it_is_about_one_institution_alone(site: Site, anna: str) -> None:

@@ -136,11 +136,15 @@ def test_nothing_used_is_nothing_listed(tmp_path: Path) -> None:
         (["make", "tfr"], "There is no institution 'tfr'; there are thr."),
         (["make", "thr", "--month", "11/2026"], "'11/2026' is no month; write it like 2026-11."),
         (["make", "thr", "--month", "2099-01"], "2099-01 has not begun"),
-        (["make", "thr", "--to", "/no/such/folder/x.pdf"], "name another file with --to"),
+        (["make", "thr", "--month", "2020-01"], "2020-01 was over before Labwerk began here"),
+        (
+            ["make", "thr", "--month", "THIS", "--to", "/no/such/folder/x.pdf"],
+            "name another file with --to",
+        ),
         (["verify", "/no/such/file.pdf"], "name a file that `statement make` wrote"),
     ],
 )
 def test_what_cannot_be_done_is_said(site: SmallInstall, words: list[str], said: str) -> None:
-    answer = site.run("statement", *words)
+    answer = site.run("statement", *(_month(site) if word == "THIS" else word for word in words))
     assert answer.code == 1
     assert said in answer.text

@@ -56,7 +56,8 @@ def make(
     """The statement of an institution and a month such as ``2026-11``; last month's if None.
 
     With ``as_of`` the preliminary one as it was made then, from the postings themselves.
-    Raises StatementError for an unknown institution, and for a month that has not begun.
+    Raises StatementError for an unknown institution, and for a month that has not begun, or
+    was over before there was anything here.
     """
     wanted = _month(workbench, month)
     with workbench.database.reading() as tx:
@@ -144,6 +145,8 @@ def _make(
     else:
         days = month.first_day.isoformat(), month.last_day.isoformat()
         lines = tx.statements.used(institution, *days, as_of)
+    # Whatever order of letters the database goes by: what is signed is the same everywhere.
+    lines.sort(key=lambda line: (line.budget, line.person, line.flavour))
     final = as_of is None and is_final(workbench, tx, month)
     heads = tx.statements.heads(month, end_ms, as_of)
     grants = tx.statements.grants(institution, heads.posting, end_ms, as_of)
@@ -178,8 +181,14 @@ def _require(workbench: Workbench, tx: Transaction, institution: str, month: Mon
         raise StatementError(
             f"There is no institution {institution!r}; there are {', '.join(sorted(known))}."
         )
-    if month.first_day > day_of(to_ms(workbench.clock()), workbench.policy.zone):
+    if month > (this_month := Month.of(today(workbench))):
         raise StatementError(f"{month.name} has not begun; name a month that has.")
+    began = tx.statements.began(workbench.policy.zone) or this_month
+    if month < began:
+        raise StatementError(
+            f"{month.name} was over before Labwerk began here; there are statements from "
+            f"{began.name} on."
+        )
 
 
 def _month(workbench: Workbench, text: str | None) -> Month:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from labwerk_hub.domain.openings import Opening
 from labwerk_hub.domain.statement import AsOf, Grant, Heads, Line, Month
@@ -43,6 +44,9 @@ class Statements(Protocol):
 
     def institutions(self) -> list[str]:
         """Everybody who ever paid."""
+
+    def began(self, zone: ZoneInfo) -> Month | None:
+        """The month of the first event, or of the first use if that is earlier; None for none."""
 
     def months(self, institution: str) -> tuple[Month, Month] | None:
         """The first and the last month that an institution paid for; None for none."""

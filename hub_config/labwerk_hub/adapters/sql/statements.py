@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, and_, case, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
@@ -18,6 +19,7 @@ from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.events import EventKind
 from labwerk_hub.domain.ledger import CARRIED, GIVEN, GRANTED, OVER, PostingKind
 from labwerk_hub.domain.openings import Opening
+from labwerk_hub.domain.periods import day_of
 from labwerk_hub.domain.statement import AsOf, Grant, Heads, Line, Month
 
 _MONTH = len("2026-11")
@@ -149,6 +151,13 @@ class SqlStatements:
             found.append(institution)
             following = following.where(usage_sums.c.institution > institution)
         return found
+
+    def began(self, zone: ZoneInfo) -> Month | None:
+        """The month of the first event, or of the first use if that is earlier."""
+        event_ms = self._connection.scalar(select(func.min(events.c.at_ms)))
+        use = self._connection.scalar(select(func.min(usage_sums.c.span)).where(IS_USE))
+        began = [] if event_ms is None else [Month.of(day_of(event_ms, zone))]
+        return min(began + ([] if use is None else [Month.parse(use[:_MONTH])]), default=None)
 
     def months(self, institution: str) -> tuple[Month, Month] | None:
         """The first and the last month that an institution paid for."""
