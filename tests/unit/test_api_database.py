@@ -1,4 +1,4 @@
-"""What a program asks never reaches the database too large, nor does its address a program."""
+"""What a program asks never reaches the database too large, nor do addresses a program."""
 
 from __future__ import annotations
 
@@ -39,3 +39,18 @@ def test_where_the_database_lies_is_told_to_the_log_and_to_nobody_who_asks(
     assert file.name not in message
     (logged,) = [each for each in caplog.records if each.name == "labwerk_hub.api.refusals"]
     assert str(file) in logged.getMessage()
+
+
+def test_where_the_hub_is_is_told_to_the_log_and_to_nobody_who_asks(
+    service: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = "http://127.0.0.1:9/hub/api"
+    app = service.client.app
+    monkeypatch.setattr(app.state.hub_auth, "api_url", away)  # type: ignore[attr-defined]
+    assert service.refused("anna", "GET", "/use") == (
+        503,
+        "hub-unreachable",
+        "The hub does not say whose token this is; it may be restarting, please try again.",
+    )
+    (logged,) = [each for each in caplog.records if each.name == "labwerk_hub.api.auth"]
+    assert away in logged.getMessage()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -33,6 +34,8 @@ __all__ = [
     "metrics_reader",
     "person_name",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 class _HubToken(HTTPBearer):
@@ -128,9 +131,10 @@ async def _owner(
             credentials.credentials, sync=False
         )
     except HTTPError as error:
+        # JupyterHub's sentence has the hub's address, which is an operator's business.
+        _log.warning("The hub does not say whose a token is: %s", error.log_message)
         raise HubUnreachableError(
-            f"The hub does not say whose token this is ({error.log_message}); "
-            "it may be restarting, please try again."
+            "The hub does not say whose token this is; it may be restarting, please try again."
         ) from error
     return model
 
