@@ -107,17 +107,36 @@ export function leftText(
   format: Formatter,
   trans: TranslationBundle
 ): string {
-  const { left_ticks: left, held_ticks: held } = budget;
-  const amount = format.gpuHours(left, budget);
-  const granted = format.gpuHours(budget.granted_ticks, budget);
+  const { left_ticks: left, held_ticks: held, granted_ticks: granted } = budget;
   return left <= 0 && held > 0 && session !== null
-    ? trans.__(
-        '%1 of %2 GPU-hours left, %3 kept for this session',
-        amount,
-        granted,
+    ? trans._n(
+        '%2 of %3 GPU-hour left, %4 kept for this session',
+        '%2 of %3 GPU-hours left, %4 kept for this session',
+        format.shownGpuHours(granted, budget),
+        format.gpuHours(left, budget),
+        format.gpuHours(granted, budget),
         format.gpuHours(held, budget)
       )
-    : trans.__('%1 of %2 GPU-hours left', amount, granted);
+    : leftOf(budget, budget, format, trans);
+}
+
+/** What a budget that may pay has left of what is granted. */
+export function leftOf(
+  {
+    left_ticks: left,
+    granted_ticks: granted
+  }: Pick<IPayer, 'left_ticks' | 'granted_ticks'>,
+  unit: Pick<IBudget, 'ticks_per_gpu_hour'>,
+  format: Formatter,
+  trans: TranslationBundle
+): string {
+  return trans._n(
+    '%2 of %3 GPU-hour left',
+    '%2 of %3 GPU-hours left',
+    format.shownGpuHours(granted, unit),
+    format.gpuHours(left, unit),
+    format.gpuHours(granted, unit)
+  );
 }
 
 /** Whose a budget is. */

@@ -48,6 +48,17 @@ export class Formatter {
     return this.number(hours, Math.abs(hours) < 10 ? 2 : 1);
   }
 
+  /** The number that {@link gpuHours} shows, which a noun beside it goes by. */
+  shownGpuHours(
+    ticks: number,
+    budget: Pick<IBudget, 'ticks_per_gpu_hour'>
+  ): number {
+    const hours = ticks / budget.ticks_per_gpu_hour;
+    return hours > 0 && hours < 0.005
+      ? 0.01
+      : Number(hours.toFixed(Math.abs(hours) < 10 ? 2 : 1));
+  }
+
   /** How full a folder is, with binary units as its limit has them. */
   folderSize(bytes: number, trans: TranslationBundle): string {
     const units = [

@@ -122,15 +122,19 @@ export class Notifier {
         const granted = format.gpuHours(budget.granted_ticks, budget);
         const enough = at(Math.min(until, Date.parse(budget.period_ends_at)));
         return notice.level === 'fifth'
-          ? trans.__(
-              'Less than a fifth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
+          ? trans._n(
+              'Less than a fifth of your budget is unused: %2 of %3 GPU-hour, enough until %4 (%5).',
+              'Less than a fifth of your budget is unused: %2 of %3 GPU-hours, enough until %4 (%5).',
+              format.shownGpuHours(budget.granted_ticks, budget),
               unused,
               granted,
               enough,
               budget.title
             )
-          : trans.__(
-              'Less than a tenth of your budget is unused: %1 of %2 GPU-hours, enough until %3 (%4).',
+          : trans._n(
+              'Less than a tenth of your budget is unused: %2 of %3 GPU-hour, enough until %4 (%5).',
+              'Less than a tenth of your budget is unused: %2 of %3 GPU-hours, enough until %4 (%5).',
+              format.shownGpuHours(budget.granted_ticks, budget),
               unused,
               granted,
               enough,

@@ -92,6 +92,22 @@ describe('the budget', () => {
     expect(text).not.toMatch(/\d\.\d{4}/);
   });
 
+  it('has one GPU-hour in the singular, as it is shown', () => {
+    const text = showing({
+      granted_ticks: 86_410,
+      left_ticks: 43_200,
+      budget_left_ticks: 86_390,
+      ticks_per_second: 24,
+      used_ticks: 0,
+      held_ticks: 0
+    });
+    expect(text).toContain('0.5 of 1 GPU-hour left');
+    expect(text).toContain('This session costs 1 GPU-hour an hour.');
+    expect(
+      showing({ granted_ticks: 86_400, left_ticks: 0, held_ticks: 43_200 })
+    ).toContain('0 of 1 GPU-hour left, 0.5 kept for this session');
+  });
+
   it('has a term’s name where it goes by terms, and says when it has no period', () => {
     expect(showing({ period: 'Winter 2026/27' })).toContain(
       'Winter 2026/27, until'
@@ -104,7 +120,7 @@ describe('the budget', () => {
   it('says when all together have less left than the person’s share', () => {
     expect(showing({})).not.toContain('together');
     const few = { budget_left_ticks: 86400, left_ticks: 86400 };
-    expect(showing(few)).toContain('have 1 GPU-hours left together');
+    expect(showing(few)).toContain('have 1 GPU-hour left together');
   });
 
   it('is not said to be gone while it is kept for the session', () => {

@@ -114,7 +114,7 @@ function Changes(props: IProps): React.ReactElement {
 function Share(props: IProps): React.ReactElement {
   const { overview, format, trans } = props;
   const { budget } = overview;
-  const hours = (ticks: number) => ticks / budget.ticks_per_gpu_hour;
+  const hours = (ticks: number) => format.shownGpuHours(ticks, budget);
   const left = leftText(overview, format, trans);
   const own = budget.granted_ticks - budget.used_ticks - budget.held_ticks;
   return (
@@ -143,8 +143,10 @@ function Share(props: IProps): React.ReactElement {
       </ul>
       {budget.budget_left_ticks < own && (
         <p>
-          {trans.__(
-            'All who are paid by it have %1 GPU-hours left together.',
+          {trans._n(
+            'All who are paid by it have %2 GPU-hour left together.',
+            'All who are paid by it have %2 GPU-hours left together.',
+            hours(budget.budget_left_ticks),
             format.gpuHours(budget.budget_left_ticks, budget)
           )}
         </p>
@@ -243,8 +245,13 @@ function Outlook(props: IProps): React.ReactElement | null {
   if (budget.ticks_per_second === 0) {
     return <p>{trans.__('This session costs no GPU-hours.')}</p>;
   }
-  const rate = format.gpuHours(budget.ticks_per_second * 3600, budget);
-  const cost = trans.__('This session costs %1 GPU-hours an hour.', rate);
+  const rate = budget.ticks_per_second * 3600;
+  const cost = trans._n(
+    'This session costs %2 GPU-hour an hour.',
+    'This session costs %2 GPU-hours an hour.',
+    format.shownGpuHours(rate, budget),
+    format.gpuHours(rate, budget)
+  );
   return (
     <p>
       {cost} {lasts(props)}

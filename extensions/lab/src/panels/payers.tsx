@@ -2,6 +2,7 @@ import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import {
+  leftOf,
   neededSeconds,
   otherPayers,
   ownerText,
@@ -113,11 +114,7 @@ function Choice(props: IChoiceProps): React.ReactElement {
               <span>
                 <b>{payer.title}</b>
                 <br />
-                {trans.__(
-                  '%1 of %2 GPU-hours left',
-                  format.gpuHours(payer.left_ticks, overview.budget),
-                  format.gpuHours(payer.granted_ticks, overview.budget)
-                )}
+                {leftOf(payer, overview.budget, format, trans)}
                 <br />
                 {isTooLittle && (
                   <>
