@@ -30,8 +30,9 @@ class OverviewService:
     """What the service answers, and what it was asked: (path, authorization) pairs.
 
     ``body`` is the answer to everything but the paths in ``answers`` (such as ``use``), which
-    have their own. ``changed`` are the paths that were posted to, ``said`` what was posted,
-    ``reports`` the activity reports that came; they are answered with ``report_status``.
+    have their own; the connection breaks off ``cut_off`` bytes before its end. ``changed`` are
+    the paths that were posted to, ``said`` what was posted, ``reports`` the activity reports
+    that came; they are answered with ``report_status``.
     """
 
     address: str
@@ -39,6 +40,7 @@ class OverviewService:
     status: int = 200
     delay: float = 0.0
     report_status: int = 204
+    cut_off: int = 0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
@@ -69,7 +71,7 @@ def overview_service(body: Any) -> Iterator[OverviewService]:
             self.send_header("Location", "/services/labwerk/elsewhere")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
-            self.wfile.write(raw)
+            self.wfile.write(raw[: len(raw) - service.cut_off])
 
         def do_POST(self) -> None:
             service.changed.append(self.path)

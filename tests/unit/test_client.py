@@ -144,6 +144,15 @@ def test_an_answer_not_as_agreed_is_an_error_of_the_service(
     assert len(service.asked) == 1, "the token must not follow a redirect"
 
 
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_service_that_ends_while_it_answers_is_an_error_of_the_service(
+    service: OverviewService, status: int
+) -> None:
+    service.status, service.cut_off = status, 5
+    with pytest.raises(labwerk.ServiceUnreachableError):
+        labwerk.budget()
+
+
 def test_a_service_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABWERK_SERVICE_URL", "http://127.0.0.1:9/services/labwerk")
     monkeypatch.setenv("LABWERK_LANGUAGE", "de")

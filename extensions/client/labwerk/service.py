@@ -8,6 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, TypeVar
 
 from labwerk.budgets import Asked
@@ -102,7 +103,7 @@ def _ask(
             return read(json.load(response))
     except urllib.error.HTTPError as error:
         raise _refusal(address, error) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         reason = getattr(error, "reason", error)
         raise ServiceUnreachableError(address, str(reason)) from error
 
@@ -111,5 +112,5 @@ def _refusal(address: str, error: urllib.error.HTTPError) -> Exception:
     try:
         body = json.load(error)
         return RefusedError(str(body["code"]), str(body["message"]))
-    except (ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return ServiceUnreachableError(address, f"HTTP {error.code}")
