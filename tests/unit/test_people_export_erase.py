@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub.domain.admission import Request
+from labwerk_hub.domain.idleness import Activity
 from labwerk_hub.domain.people import Identity, Person, Role
 from labwerk_hub.domain.waiting import TicketState
 from labwerk_hub.errors import UnknownPersonError
@@ -81,7 +82,20 @@ def test_everything_that_is_kept_is_given_out(left: Bench) -> None:
     assert asked["words"] == "Quandt needs it for the defence."
     assert {sums["span"] for sums in given["records"]["usage_sums"]} == {"2026-11", "2026-11-16"}
     assert {posting["kind"] for posting in given["records"]["postings"]} == {"charge"}
+    ticks = given["records"]["usage_sums"][0]["ticks"]
+    assert sum(entry["ticks"] for entry in given["records"]["entries"]) == ticks > 0
+    assert sum(balance["ticks"] for balance in given["records"]["balances"]) == ticks
     assert given["files"]["home"] == "/state/homes/thr--xaver-quandt"
+
+
+def test_what_is_seen_of_a_running_session_is_given_out(left: Bench) -> None:
+    person = left.person("Cleo", "iwe")
+    lease = left.start(person, "cpu")
+    seen = Activity(lease.session, active_ms=left.clock.ms, kernels_busy=1)
+    with left.workbench.database.writing() as tx:
+        tx.activities.put(seen)
+    (row,) = leavers.export(left.workbench, person, FILES).records["activity"]
+    assert (row["session"], row["kernels_busy"]) == (lease.session, 1)
 
 
 def test_the_events_are_given_out_in_the_persons_language_the_giving_out_among_them(

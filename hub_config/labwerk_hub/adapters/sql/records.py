@@ -14,13 +14,18 @@ from labwerk_hub.adapters.sql import scrubbing
 from labwerk_hub.adapters.sql.request_tables import budget_requests, mails
 from labwerk_hub.adapters.sql.storage_tables import storage_use
 from labwerk_hub.adapters.sql.tables import (
+    activity,
     allotments,
+    balances,
+    entries,
+    leases,
     metadata,
     people,
     postings,
     reservations,
     usage_sums,
 )
+from labwerk_hub.domain.ledger import over, used
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.quotas import FolderKind
 from labwerk_hub.domain.records import Record
@@ -50,6 +55,11 @@ class SqlRecords:
             yield from self._rows(column.table, column == person.name, _OTHERS.get(column, ()))
         for column in _PSEUDONYMOUS:
             yield from self._rows(column.table, column == person.pseudonym)
+        accounts = used(person.pseudonym), over(person.pseudonym)
+        for column in (entries.c.account, balances.c.account):
+            yield from self._rows(column.table, column.in_(accounts))
+        sessions = select(leases.c.session).where(leases.c.person == person.name)
+        yield from self._rows(activity, activity.c.session.in_(sessions))
         yield from self._rows(storage_use, _home_of(person.name))
         yield from self._rows(reservations, reservations.c.made_by == person.name)
 
