@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from labwerk.dataset import Dataset, File
 from labwerk.explorer.plot import plot
 from labwerk.explorer.profile import BINS, COMMON
 from labwerk.explorer.source import Source
 from labwerk.explorer.widget import Explorer
-from labwerk.model import Dataset, File
 from support.environment import REPOSITORY
 
 WIND = REPOSITORY / "hub_config" / "datasets" / "windpark_scada_2014_2015.parquet"

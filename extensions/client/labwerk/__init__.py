@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from labwerk.access import BudgetAccess, SessionAccess
 from labwerk.budgets import Asked, Budget, Payer
+from labwerk.dataset import Dataset, Datasets, File
 from labwerk.errors import (
     LabwerkError,
     MissingLibraryError,
@@ -37,8 +38,8 @@ from labwerk.errors import (
 from labwerk.frames import Engine
 from labwerk.frames import open_dataset as open  # noqa: A004  read as labwerk.open
 from labwerk.libraries import need
-from labwerk.model import Dataset, Datasets, File, Session, Slice, Use
 from labwerk.service import fetch_overview, fetch_use
+from labwerk.sessions import Session, Slice, Use
 from labwerk.usage import DayUse, MonthUse
 
 if TYPE_CHECKING:

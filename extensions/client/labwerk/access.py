@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from labwerk.budgets import Asked, Budget
 from labwerk.errors import NoSessionError
-from labwerk.model import Overview, Session
+from labwerk.overview import Overview
 from labwerk.service import ask_for_more, change_session, fetch_overview, pay_with
+from labwerk.sessions import Session
 
 
 class SessionAccess:

@@ -1,4 +1,4 @@
-"""What the workbench says about budgets: the one that pays, and those that may."""
+"""What the workbench says about budgets, those that may pay too, and how they look."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from labwerk import show, show_budgets
+from labwerk import show
+from labwerk.texts import day, duration, gpu_hours, moment, month, number, say
 
 #: One second of 1/24 of a GPU is a tick.
 TICKS_PER_GPU_HOUR = 24 * 3600
+
+#: The name of a time in which a budget has no period.
+_OUTSIDE = "outside"
+
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -114,17 +120,17 @@ class Budget(_Balance):
         return self.ticks_per_second * 3600 / self.ticks_per_gpu_hour
 
     def __repr__(self) -> str:
-        facts = show.as_text(show_budgets.budget_facts(self))
+        facts = show.as_text(_facts(self))
         if len(self.payers) < 2:
             return facts
-        return f"{facts}\n\n{show.table_text(show_budgets.payer_table(self))}"
+        return f"{facts}\n\n{show.table_text(_payer_table(self))}"
 
     def _repr_html_(self) -> str:
-        facts = show.as_html(show_budgets.budget_facts(self))
+        facts = show.as_html(_facts(self))
         if len(self.payers) < 2:
             return facts
-        caption = show_budgets.payers_caption()
-        return f"{facts}{show.table_html(show_budgets.payer_table(self), caption)}"
+        caption = say("Budgets that may pay, in GPU-hours")
+        return f"{facts}{show.table_html(_payer_table(self), caption)}"
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ class Asked:
         return cls(value["id"], tuple(value["deciders"]), value["repeated"])
 
     def __repr__(self) -> str:
-        return show_budgets.asked_text(self)
+        return _asked_text(self)
 
 
 def _moment(text: str) -> datetime:
@@ -154,3 +160,106 @@ def _known(value: Mapping[str, Any], kind: type[_Balance]) -> dict[str, Any]:
     """What of an answer has a field of its own; the service may say more."""
     names = {field.name for field in fields(kind)}
     return {name: said for name, said in value.items() if name in names}
+
+
+def _facts(budget: Budget) -> show.Facts:
+    """How many GPU-hours there are, where they went and how long they last."""
+    rows = [
+        (say("Kind"), _kind(budget)),
+        (say("Granted"), gpu_hours(budget.granted)),
+        (say("Used"), gpu_hours(budget.used)),
+        (say("Left"), gpu_hours(budget.left)),
+        (say("Kept for running sessions"), gpu_hours(budget.held)),
+        (say("This session costs per hour"), number(budget.per_hour, 3)),
+    ]
+    lasts = budget.lasts
+    if lasts is not None and lasts >= _MINUTE and budget.ticks_per_second > 0:
+        rows.append((say("At this rate it lasts"), duration(lasts)))
+    if budget.period != _OUTSIDE:
+        rows.append((say("The period ends after"), _last_day(budget)))
+    title = say("GPU-hours of %(account)s, %(month)s", account=budget.title, month=_period(budget))
+    return show.Facts(title, tuple(rows), _note(budget))
+
+
+def _note(budget: Budget) -> str:
+    """What is to be said at once; nothing while there is enough."""
+    if budget.over_use:
+        return say("Your session runs without budget. It ends when somebody waits for its slice.")
+    if budget.warning == "used-up":
+        if budget.grace_ends_at is None:
+            return say("Your budget is used up.")
+        return say(
+            "Your budget is used up: your session stops at %(when)s.",
+            when=moment(budget.grace_ends_at),
+        )
+    if budget.warning == "minutes" and budget.lasts is not None and budget.lasts < _MINUTE:
+        return (
+            say("Your budget is used up within a minute.")
+            if budget.lasts
+            else say("Your budget is used up.")
+        )
+    notes = {
+        "fifth": say("Less than a fifth of your budget is left."),
+        "tenth": say("Less than a tenth of your budget is left."),
+        "minutes": say("Your budget is used up in a few minutes."),
+    }
+    return notes.get(budget.warning or "", "")
+
+
+def _payer_table(budget: Budget) -> show.Table:
+    """One row a budget that may pay: what to write, and what it has."""
+    return show.Table(
+        (
+            say("Name"),
+            say("Title"),
+            say("Period"),
+            say("Granted"),
+            say("Left"),
+            say("Pays now"),
+        ),
+        tuple(
+            (
+                payer.id,
+                payer.title,
+                _period(payer),
+                gpu_hours(payer.granted),
+                gpu_hours(payer.left),
+                say("yes") if payer.chosen else "",
+            )
+            for payer in budget.payers
+        ),
+    )
+
+
+def _asked_text(asked: Asked) -> str:
+    """What became of a request for more."""
+    names = ", ".join(asked.deciders)
+    if asked.repeated:
+        return (
+            say("You have asked already. These decide: %(names)s.", names=names)
+            if names
+            else say("You have asked already; your request is open.")
+        )
+    return (
+        say("Your request for more is made. These decide: %(names)s.", names=names)
+        if names
+        else say("Your request for more is made.")
+    )
+
+
+def _kind(budget: Budget) -> str:
+    kinds = {
+        "institution": say("budget of the institution"),
+        "project": say("project"),
+        "course": say("course"),
+    }
+    return kinds.get(budget.kind, budget.kind)
+
+
+def _period(budget: Budget | Payer) -> str:
+    return say("no budget at this time") if budget.period == _OUTSIDE else month(budget.period)
+
+
+def _last_day(budget: Budget) -> str:
+    # It ends at the site's midnight; noon of its last day is that day in other zones, too.
+    return day((budget.period_ends_at - timedelta(hours=12)).astimezone().date())

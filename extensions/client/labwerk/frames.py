@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from labwerk import gpu
+from labwerk.dataset import Dataset
 from labwerk.errors import MissingLibraryError, UnknownEngineError, UnreadableFileError
-from labwerk.model import Dataset
 from labwerk.service import fetch_overview
 
 if TYPE_CHECKING:

@@ -7,17 +7,18 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, TypeVar
 
 from labwerk.budgets import Asked
 from labwerk.errors import NotInLabwerkError, RefusedError, ServiceUnreachableError
-from labwerk.model import Json, Overview
+from labwerk.overview import Overview
 from labwerk.texts import language
 from labwerk.usage import MonthUse
 
 _Answer = TypeVar("_Answer")
+_Json = Mapping[str, Any]
 
 TIMEOUT = 10.0
 """Seconds to wait for the service; it is one hop away."""
@@ -77,8 +78,8 @@ def fetch_use(month: str | None) -> MonthUse:
 def _ask(
     method: str,
     path: str,
-    read: Callable[[Json], _Answer],
-    body: Json | None = None,
+    read: Callable[[_Json], _Answer],
+    body: _Json | None = None,
     **query: str | None,
 ) -> _Answer:
     address = os.environ.get("LABWERK_SERVICE_URL", "").rstrip("/")

@@ -44,6 +44,11 @@ def number(value: float, decimals: int = 1) -> str:
     return format_decimal(value, format=pattern, locale=language())
 
 
+def gpu_hours(hours: float) -> str:
+    """GPU-hours to two places; a little is not nothing."""
+    return f"< {number(0.01, 2)}" if 0 < hours < 0.005 else number(hours, 2)
+
+
 def size(count: int) -> str:
     """A file's size in decimal units."""
     amount = float(count)

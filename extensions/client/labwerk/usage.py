@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, overload
 
-from labwerk import show, show_budgets
+from labwerk import show
 from labwerk.budgets import TICKS_PER_GPU_HOUR
+from labwerk.texts import day, gpu_hours, month, say
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,34 @@ class MonthUse(Sequence[DayUse]):
 
     def __repr__(self) -> str:
         if not self:
-            return show.table_text(show_budgets.use_table(self))
-        return f"{show_budgets.use_title(self)}\n{show.table_text(show_budgets.use_table(self))}"
+            return show.table_text(_table(self))
+        return f"{_title(self)}\n{show.table_text(_table(self))}"
 
     def _repr_html_(self) -> str:
-        return show.table_html(show_budgets.use_table(self), show_budgets.use_title(self))
+        return show.table_html(_table(self), _title(self))
+
+
+def _title(use: MonthUse) -> str:
+    """What stands above the use of a month."""
+    return say("GPU-hours used in %(month)s", month=month(use.month))
+
+
+def _table(use: MonthUse) -> show.Table:
+    """One row a day, and their sum."""
+    rows = [(day(one.day), one.gpu_hours, one.idle, one.over, ", ".join(one.by)) for one in use]
+    if rows:
+        rows.append((say("Together"), use.gpu_hours, use.idle, use.over, ""))
+    return show.Table(
+        (
+            say("Day"),
+            say("GPU-hours"),
+            say("While nothing ran"),
+            say("Without budget"),
+            say("Paid by"),
+        ),
+        tuple(
+            (first, gpu_hours(used), gpu_hours(idle), gpu_hours(over), by)
+            for first, used, idle, over, by in rows
+        ),
+        say("Nothing was used in %(month)s.", month=month(use.month)),
+    )

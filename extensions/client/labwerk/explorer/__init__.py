@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from labwerk.dataset import Dataset
 from labwerk.errors import MissingLibraryError
 from labwerk.frames import locate
-from labwerk.model import Dataset
 from labwerk.service import fetch_overview
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import ipywidgets as widgets
 
+from labwerk.dataset import Dataset, nature
 from labwerk.explorer.plot import plot, value_text
 from labwerk.explorer.profile import Profile
 from labwerk.explorer.source import Source
 from labwerk.frames import Engine
-from labwerk.model import Dataset
-from labwerk.show import Facts, Table, as_html, nature, table_html
+from labwerk.show import Facts, Table, as_html, table_html
 from labwerk.texts import number, say
 
 FIRST_ROWS = 20
