@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,8 @@ from labwerk_hub.domain.ledger import (
 from labwerk_hub.domain.metering import Usage
 from labwerk_hub.domain.statement import AsOf
 from labwerk_hub.domain.waiting import TicketState
-from labwerk_hub.services import overview, sessions, statement
+from labwerk_hub.services import extension, overview, sessions, statement
+from labwerk_hub.services.budget_decisions import set_budget
 from labwerk_hub.services.budget_views import BudgetWarning
 from labwerk_hub.services.verification import verify
 from support.budget_bench import HOUR, SMALL, THR, balanced, budget_bench, read, start
@@ -76,6 +77,41 @@ def test_a_session_whose_budget_is_used_up_goes_on_for_a_grace_which_is_charged_
     assert bench.lease(session).end_reason is EndReason.BUDGET
     assert (bench.figures().used, bench.figures().over) == (SMALL * 4200, SMALL * 600)
     balanced(bench)
+
+
+def test_budget_that_comes_in_the_grace_leaves_time_to_extend_the_session(bench: Bench) -> None:
+    _scarce(bench, 3600)
+    anna = bench.person("Anna")
+    session = start(bench, anna)
+    bench.clock.step(minutes=61)
+    read(bench, anna)
+    set_budget(bench.workbench, None, THR, HOUR)
+    bench.clock.step(minutes=1)
+    read(bench, anna)
+    assert bench.lease(session).stopping is None
+    shown = overview.of_person(bench.workbench, anna)
+    assert shown.budget.grace_ends_at == bench.clock.now + timedelta(minutes=8)
+    assert shown.session is not None
+    assert extension.extend(bench.workbench, anna).ends_ms == bench.clock.ms + 7_200_000
+    assert shown.session.extension.until == bench.clock.now + timedelta(hours=2)
+    balanced(bench)
+
+
+def test_who_does_not_extend_when_budget_comes_in_the_grace_is_stopped_at_its_end(
+    bench: Bench,
+) -> None:
+    bench.clock.now = datetime(2026, 11, 30, 21, 57, tzinfo=UTC)
+    _scarce(bench, 3600)
+    anna = bench.person("Anna")
+    session = start(bench, anna)
+    bench.clock.step(minutes=61)
+    read(bench, anna)
+    bench.clock.step(minutes=3)  # it is December, with as much again
+    read(bench, anna)
+    assert bench.lease(session).stopping is None
+    bench.clock.step(minutes=6)
+    read(bench, anna)
+    assert bench.lease(session).stopping is EndReason.BUDGET
 
 
 def test_without_budget_a_session_runs_on_what_is_free_and_gives_way_to_who_waits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from labwerk_hub.domain import idleness
 from labwerk_hub.domain.admission import Reason, Refusal
@@ -51,13 +52,17 @@ def still_working(workbench: Workbench, person_name: str) -> None:
 
 
 def due(workbench: Workbench, lease: Lease) -> EndReason | None:
-    """Why a running session is to be stopped now, if it is; looks at what runs in it."""
+    """Why a running session is to be stopped now, if it is; looks at what runs in it.
+
+    ``lease`` is as it was before this reading of the engine charged it.
+    """
     now_ms = to_ms(workbench.clock())
     with workbench.database.reading() as tx:
         current = tx.leases.get(lease.session)
         if current is None or current.state is not LeaseState.LIVE:
             return None
-        lease = current  # it may have been extended since the engine was read
+        # It may have been extended since the engine was read.
+        lease = replace(current, metered_to_ms=lease.metered_to_ms)
         person = tx.people.by_name(lease.person)
         known = activity_of(tx, lease)
         ticket = tx.tickets.of_session(lease.session)
@@ -82,12 +87,30 @@ def due(workbench: Workbench, lease: Lease) -> EndReason | None:
 def grace_ends_ms(
     workbench: Workbench, tx: Transaction, person: Person, lease: Lease
 ) -> int | None:
-    """Until when a session whose budget is used up goes on; None if that is not what ends it."""
-    if not lease.ticks_per_second or lease.over_use or lease.ends_ms >= lease.longest_ms:
-        return None
-    if paid_seconds(workbench, tx, person, lease, lease.ends_ms) * 1000 >= WORTH_MS:
+    """Until when a session whose budget is used up goes on; None if that is not what ends it.
+
+    If the budget gets more meanwhile, there is as long to extend the session.
+    """
+    if not is_used_up(workbench, tx, person, lease) and not _is_spared(lease):
         return None
     return lease.ends_ms + workbench.policy.budget_grace_seconds * 1000
+
+
+def is_used_up(workbench: Workbench, tx: Transaction, person: Person, lease: Lease) -> bool:
+    """Whether want of budget is what ends a session."""
+    if not _may_end_early(lease):
+        return False
+    return paid_seconds(workbench, tx, person, lease, lease.ends_ms) * 1000 < WORTH_MS
+
+
+def _may_end_early(lease: Lease) -> bool:
+    return bool(lease.ticks_per_second) and not lease.over_use and lease.ends_ms < lease.longest_ms
+
+
+def _is_spared(lease: Lease) -> bool:
+    """Whether a session was charged beyond its end and left running: its budget was used up."""
+    was_read = lease.metered_to_ms is not None and lease.metered_to_ms > lease.ends_ms
+    return was_read and lease.stopping is None and _may_end_early(lease)
 
 
 def paid_seconds(

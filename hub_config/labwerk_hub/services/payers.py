@@ -16,7 +16,7 @@ from labwerk_hub.services.budgets import known_or_gone, purse_of
 from labwerk_hub.services.lifetime import (
     behind,
     claimed_ms,
-    grace_ends_ms,
+    is_used_up,
     running,
     term_of,
 )
@@ -118,7 +118,7 @@ def go_on_without(workbench: Workbench, lease: Lease) -> None:
         until_ms = min(now_ms + usual_ms, current.longest_ms, claimed_ms(pool, current))
         if (
             current.ends_ms <= now_ms < until_ms
-            and grace_ends_ms(workbench, tx, person, current) is not None
+            and is_used_up(workbench, tx, person, current)
             and not behind(pool, current)
             and may_go_without(workbench, tx, current)
         ):
