@@ -245,6 +245,20 @@ describe('another budget', () => {
     showing({}, [aPayer()]);
     expect(() => button(/^Let this/)).toThrow();
   });
+
+  it('leaves the focus in its section when it pays again', () => {
+    showing({ over_use: true }, [aPayer()]);
+    button(/^Let this budget pay again/).focus();
+    showing({}, [aPayer()]);
+    expect(document.activeElement?.textContent).toBe('Budget');
+  });
+
+  it('leaves the focus alone where it is elsewhere', () => {
+    showing({ over_use: true }, [aPayer()]);
+    button(/^Ask for more/).focus();
+    showing({}, [aPayer()]);
+    expect(document.activeElement).toBe(button(/^Ask for more/));
+  });
 });
 
 describe('more of a budget', () => {

@@ -40,7 +40,9 @@ export function BudgetSection(props: IProps): React.ReactElement {
   const { budget } = overview;
   return (
     <section className="lw-Section" aria-labelledby="lw-budget">
-      <h3 id="lw-budget">{trans.__('Budget')}</h3>
+      <h3 id="lw-budget" tabIndex={-1}>
+        {trans.__('Budget')}
+      </h3>
       <p className="lw-Title">
         {budget.title}
         {budget.over_use && (
@@ -83,13 +85,7 @@ function Changes(props: IProps): React.ReactElement {
   return (
     <>
       {session !== null && canPayAgain(overview) && (
-        <button
-          type="button"
-          className="lw-Button"
-          onClick={() => props.payWith(budget.id)}
-        >
-          {trans.__('Let this budget pay again')}
-        </button>
+        <PayAgain pay={() => props.payWith(budget.id)} trans={trans} />
       )}
       {session !== null && hasOthers && budget.ticks_per_second > 0 && (
         <button
@@ -107,6 +103,32 @@ function Changes(props: IProps): React.ReactElement {
         trans={trans}
       />
     </>
+  );
+}
+
+/** A button that is gone once it has worked: the focus then goes to the section's heading. */
+function PayAgain(props: {
+  pay: () => void;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const button = React.useRef<HTMLButtonElement>(null);
+  React.useLayoutEffect(() => {
+    const node = button.current;
+    return () => {
+      if (node !== null && node === document.activeElement) {
+        node.closest('section')?.querySelector('h3')?.focus();
+      }
+    };
+  }, []);
+  return (
+    <button
+      ref={button}
+      type="button"
+      className="lw-Button"
+      onClick={props.pay}
+    >
+      {props.trans.__('Let this budget pay again')}
+    </button>
   );
 }
 
