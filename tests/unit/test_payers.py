@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from labwerk_hub.domain.admission import Reason
 from labwerk_hub.domain.leases import EndReason
-from labwerk_hub.services import payers, sessions
+from labwerk_hub.domain.metering import from_ms
+from labwerk_hub.services import lifetime, payers, sessions
 from labwerk_hub.services.budgets import budget_of
 from labwerk_hub.services.offers import RefusedError
 from labwerk_hub.services.openings import allot
+from labwerk_hub.services.reconcile import reconcile
 from support.budget_bench import (
     COURSE,
     ROTOR,
@@ -105,3 +107,17 @@ def test_a_budget_that_has_too_little_left_does_not_take_a_session_over(bench: B
         payers.switch(bench.workbench, anna, ROTOR)
     assert bench.lease(session).payer == THR
     assert bench.figures(THR).held == SMALL * 7200
+
+
+@pytest.mark.parametrize(("flavour", "is_moved"), [("small", True), ("cpu", False)])
+def test_a_session_whose_time_was_up_is_not_stopped_once_another_budget_has_moved_its_end(
+    bench: Bench, flavour: str, is_moved: bool
+) -> None:
+    anna = bench.person("Anna", "thr", "project-rotor")
+    session = start(bench, anna, THR, flavour)
+    bench.clock.now = from_ms(bench.lease(session).ends_ms)
+    (due,) = reconcile(bench.workbench, [anna]).to_stop
+    assert due.session == session
+    payers.switch(bench.workbench, anna, ROTOR)
+    assert lifetime.is_to_stop(bench.workbench, session) is not is_moved
+    assert (bench.lease(session).ends_ms > bench.clock.ms) is is_moved

@@ -26,8 +26,8 @@ from labwerk_hub.services.workbench import Workbench
 
 #: An end that would move by less than this is left where it is.
 WORTH_MS = 5 * 60_000
-#: Reasons for which a session is stopped once its end has come.
-_AT_THE_END = (EndReason.TIME_UP, EndReason.BUDGET, EndReason.OVER_USE)
+#: Reasons for which a session is stopped once its end has come, and not if that is moved.
+AT_THE_END = (EndReason.TIME_UP, EndReason.BUDGET, EndReason.OVER_USE)
 #: Later than any claim.
 _FAR_MS = 1 << 62
 
@@ -183,7 +183,7 @@ def stopping(workbench: Workbench, session: str, reason: EndReason | None) -> No
     now_ms = to_ms(workbench.clock())
     with workbench.database.writing() as tx:
         lease = tx.leases.get(session)
-        if lease is not None and not (reason in _AT_THE_END and lease.ends_ms > now_ms):
+        if lease is not None and not (reason in AT_THE_END and lease.ends_ms > now_ms):
             tx.leases.set_stopping(session, reason)
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from labwerk_hub.domain.admission import SHORTEST_SECONDS, Reason, Refusal
 from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.events import LABWERK
-from labwerk_hub.domain.leases import EndReason, Lease, LeaseState
+from labwerk_hub.domain.leases import Lease, LeaseState
 from labwerk_hub.domain.metering import to_ms
 from labwerk_hub.domain.people import Person
 from labwerk_hub.domain.texts import GpuHours, Message
 from labwerk_hub.services import audit, holds, metering
 from labwerk_hub.services.budgets import known_or_gone, purse_of
 from labwerk_hub.services.lifetime import (
+    AT_THE_END,
     behind,
     claimed_ms,
     is_used_up,
@@ -26,9 +27,6 @@ from labwerk_hub.services.pool import inventory_of, pool_of
 from labwerk_hub.services.ports import ContainerState
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
-
-#: Stops that want of budget is the reason for, so that another budget undoes them.
-_FOR_WANT_OF_BUDGET = (EndReason.BUDGET, EndReason.OVER_USE)
 
 
 def switch(workbench: Workbench, person_name: str, payer: str) -> Lease:
@@ -55,7 +53,7 @@ def switch(workbench: Workbench, person_name: str, payer: str) -> Lease:
         moved = rebook(
             workbench, tx, person, lease, budget, since_ms, max(wanted_ms, lease.ends_ms)
         )
-        if lease.stopping in _FOR_WANT_OF_BUDGET:
+        if lease.stopping in AT_THE_END and moved.ends_ms > pool.now_ms:
             tx.leases.set_stopping(lease.session, None)
         audit.payer_changed(workbench, tx, lease, budget.id, by=person.pseudonym)
         request = tx.people.last_request(person_name)
