@@ -92,6 +92,19 @@ def test_a_row_that_was_left_out_is_found(site: Site, november: Statement) -> No
     assert all("the file says nothing" in one for one in verdict.differences)
 
 
+@pytest.mark.parametrize("form", [Format.PDF, Format.CSV, Format.JSON])
+def test_names_that_were_exchanged_are_said_though_they_change_no_figure(
+    site: Site, november: Statement, form: Format
+) -> None:
+    names = site.names(november)
+    (anna, first), (lukasz, second) = names.people.items()
+    others = replace(names, people={anna: second, lukasz: first})
+    verdict = verdict_on(site, render(november, form, others))
+    assert verdict.same
+    assert verdict.note is not None
+    assert f"{anna} is “{second}” in it and “{first}” now" in verdict.note
+
+
 def test_a_row_that_was_added_is_found(site: Site, november: Statement) -> None:
     rows = render(november, Format.CSV, site.names(november)).split(b"\r\n")
     verdict = verdict_on(site, b"\r\n".join([*rows[:2], rows[1], *rows[2:]]))
@@ -147,11 +160,34 @@ def test_a_ledger_that_was_changed_is_found(site: Site, november: Statement) -> 
         (b'{"Type": "APEL-accelerator-message", "UsageRecords": []}', "Statement: Field required"),
         (b"day,hours\r\n2026-11-01,3\r\n", "its columns are not those"),
         (b"\xff\xfe\x00", "not UTF-8"),
+        (b'record,institution\r\n"' + b"x" * 200_000, "its columns are not those"),
     ],
 )
 def test_what_is_no_statement_is_said(site: Site, content: bytes, said: str) -> None:
     with pytest.raises(UnreadableStatementError, match=re.escape(said)):
         verdict_on(site, content)
+
+
+def _as_if_at(site: Site, form: Format, posting: int) -> bytes:
+    """A preliminary statement that says that it was made at this posting."""
+    site.used(site.person("Anna Müller"), 1)
+    early = site.statement("2026-11")
+    forged = replace(early, heads=replace(early.heads, posting=posting))
+    return render(forged, form, site.names(early))
+
+
+@pytest.mark.parametrize("number", [-1, 10**20, 10**40])
+def test_a_posting_that_there_cannot_be_is_said(site: Site, number: int) -> None:
+    for form in (Format.JSON, Format.USAGE_RECORD):
+        with pytest.raises(UnreadableStatementError, match="is none that there can be"):
+            verdict_on(site, _as_if_at(site, form, number))
+    assert not verdict_on(site, _as_if_at(site, Format.CSV, number)).same
+
+
+def test_a_usage_record_from_before_anything_was_charged_is_found(site: Site) -> None:
+    verdict = verdict_on(site, _as_if_at(site, Format.USAGE_RECORD, 0))
+    assert all("the ledger nothing" in one for one in verdict.differences)
+    assert verdict.differences
 
 
 @pytest.mark.parametrize("form", list(Format))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from labwerk_hub import formats
-from labwerk_hub.adapters.statements import Format, render
+from labwerk_hub.adapters.statements import Format, UnreadableStatementError, render
 from labwerk_hub.adapters.statements.sheet import sheet
 from labwerk_hub.domain.statement import Statement
 from labwerk_hub.domain.texts import LANGUAGES
@@ -146,6 +146,19 @@ def test_a_pdf_with_another_number_on_its_page_is_found(site: Site, november: St
 def _resolved(part: object) -> StreamObject:
     """A stream of a PDF; one that has nothing in it for everything else."""
     return part if isinstance(part, StreamObject) else StreamObject()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b"/FlateDecode", b"/FlateEncode"), (b"/EF", b"/EG"), (b"/EmbeddedFiles", b"/EmbeddedFixes")],
+)
+def test_a_pdf_of_which_a_part_is_damaged_is_said_to_be_none(
+    site: Site, november: Statement, right: bytes, wrong: bytes
+) -> None:
+    content = render(november, Format.PDF, site.names(november))
+    assert right in content
+    with pytest.raises(UnreadableStatementError, match="or it is damaged"):
+        verdict_on(site, content.replace(right, wrong))
 
 
 def test_a_pdf_that_says_the_same_otherwise_is_told_from_the_one_that_is_written_here(

@@ -12,6 +12,7 @@ import click
 from labwerk_hub.commands.installed import installation, settings_option
 from labwerk_hub.commands.pool import json_option
 from labwerk_hub.domain.events import ROOT
+from labwerk_hub.domain.mails import one_line
 from labwerk_hub.domain.texts import LANGUAGES
 from labwerk_hub.errors import LabwerkError
 
@@ -131,7 +132,7 @@ def verify(written: Path, file: Path | None) -> None:
     try:
         verdict = files.verify(content, made)
     except files.UnreadableStatementError as error:
-        raise files.UnreadableStatementError(f"{written}: {error.message}") from None
+        raise files.UnreadableStatementError(f"{written}: {one_line(error.message)}") from None
     number, then = verdict.statement.number, ""
     if verdict.as_of is not None:
         with bench.database.reading() as tx:
@@ -143,9 +144,9 @@ def verify(written: Path, file: Path | None) -> None:
         raise StatementDiffersError(
             f"{then}{written} is not the statement {number} that the ledger gives"
             f"{' as of that posting' if then else ''}:\n"
-            + "\n".join(shown)
+            + "\n".join(one_line(difference) for difference in shown)
             + (f"\nand {more} more" if more > 0 else "")
         )
     click.echo(f"{then}{written}: the statement {number} as the ledger gives it.")
     if verdict.note is not None:
-        click.echo(verdict.note)
+        click.echo(one_line(verdict.note))

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator
 
 from labwerk_hub.adapters.statements.form import (
+    LARGEST,
     Found,
     UnreadableStatementError,
     exactly,
@@ -33,6 +34,8 @@ _SHARED = (
     "institution", "month", "status", "posting", "posting_hash", "event", "event_hash",
     "signature",
 )  # fmt: skip
+#: As many as the largest figure has.
+_DIGITS = len(str(LARGEST))
 _WHERE = ("record", "budget", "person", "flavour")
 
 
@@ -52,9 +55,13 @@ def write(statement: Statement, names: Names) -> bytes:
 def read(content: bytes) -> Found:
     """What the file says; UnreadableStatementError if it is another one.
 
-    Names are not compared: they are as of the day on which the file was written.
+    Names are no figures: they are as of the day on which the file was written.
     """
-    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    try:
+        rows = list(csv.DictReader(text))
+    except csv.Error:  # a cell that is too long, for instance
+        rows = []
     if not rows or any(set(row) != set(COLUMNS) or None in row.values() for row in rows):
         raise UnreadableStatementError(
             "This is no statement of Labwerk: its columns are not those that `statement make` "
@@ -62,9 +69,11 @@ def read(content: bytes) -> Found:
         )
     last = rows[-1]
     as_of = None
-    if last["status"] != "final" and last["posting"].isdecimal() and last["event"].isdecimal():
+    if last["status"] != "final" and _is_number(last["posting"]) and _is_number(last["event"]):
         as_of = AsOf(int(last["posting"]), int(last["event"]))
-    return Found(last["institution"], last["month"], placed(_figures(rows)), as_of=as_of)
+    people = [(row["person"], row["name"].removeprefix("'")) for row in rows if row["name"]]
+    figures = placed(_figures(rows))
+    return Found(last["institution"], last["month"], figures, as_of=as_of, people=people)
 
 
 def _row(
@@ -90,4 +99,8 @@ def _figures(rows: list[dict[str, str]]) -> Iterator[tuple[str, object]]:
                     yield f"{where}: {column}", row[column]
             elif column != "name":
                 says = row[column]
-                yield f"{where}: {column}", exactly(column, int(says) if says.isdecimal() else says)
+                yield f"{where}: {column}", exactly(column, int(says) if _is_number(says) else says)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.isdecimal() and len(cell) <= _DIGITS

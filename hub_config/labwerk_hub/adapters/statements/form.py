@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,8 @@ from labwerk_hub.errors import LabwerkError
 from labwerk_hub.services.statement import Names
 
 MS_PER_HOUR = 3_600_000
+#: No figure, nor the number of a posting or an event, is larger: databases have no room for it.
+LARGEST = 2**63 - 1
 #: A tick is the 86,400th part of a GPU-hour, a millisecond a smaller part of an hour.
 _PLACES = Decimal("0.000001")
 _IN_TICKS = frozenset(
@@ -56,7 +58,8 @@ class UnreadableStatementError(LabwerkError):
 class Found:
     """What a file says: of whom, of which month, and each figure by where it stands.
 
-    ``names`` are those in the file, None if the format has none that are needed again.
+    ``names`` are those in the file, None if the format has none that are needed again, and
+    ``people`` are pseudonyms with what it calls them.
     ``as_of`` is when a preliminary one was made, None for a final one.
     """
 
@@ -65,6 +68,7 @@ class Found:
     figures: Mapping[str, str]
     names: Names | None = None
     as_of: AsOf | None = None
+    people: Collection[tuple[str, str]] = ()
 
 
 def gpu_hours(ticks: int) -> str:
@@ -79,7 +83,7 @@ def hours(ms: int) -> str:
 
 def exactly(name: str, value: object) -> object:
     """A figure called ``name`` as people read it, and exactly; what is no amount stays."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > LARGEST:
         return value
     if name in _IN_TICKS:
         return f"{gpu_hours(value)} GPU-hours ({value} ticks)"

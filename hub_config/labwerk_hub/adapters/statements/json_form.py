@@ -63,7 +63,9 @@ def read(content: bytes) -> Found:
     stated = file.statement
     figures = placed([*_figures(stated), ("signature", file.signature), ("number", file.number)])
     as_of = None if stated.final else AsOf(stated.heads.posting, stated.heads.event)
-    return Found(stated.institution, stated.month, figures, file.names, as_of)
+    return Found(
+        stated.institution, stated.month, figures, file.names, as_of, file.names.people.items()
+    )
 
 
 def _figures(stated: Statement) -> Iterator[tuple[str, object]]:

@@ -10,6 +10,7 @@ readers. The statement as JSON is attached to it, so that no program has to read
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from importlib import resources
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     import typst
 
 ATTACHED = "statement.json"
+#: What reading a damaged file stumbles over, whose parts may be of any type.
+_DAMAGED = (
+    PyPdfError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+    zlib.error,
+)  # fmt: skip
 _STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]
 
 
@@ -49,7 +55,7 @@ def read(content: bytes) -> Found:
     """What the attached figures say; UnreadableStatementError if it is another file."""
     try:
         (attached,) = PdfReader(BytesIO(content)).attachments[ATTACHED]
-    except (PyPdfError, KeyError, ValueError, OSError):
+    except _DAMAGED:
         raise UnreadableStatementError(
             f"This is no statement of Labwerk: {ATTACHED} is not attached to it, or it is "
             "damaged; verify the file as `statement make` wrote it."
@@ -101,5 +107,5 @@ def _compile(page: bytes, data: dict[str, str]) -> bytes:
 def _lines(content: bytes) -> list[list[str]]:
     try:
         return [page.extract_text().splitlines() for page in PdfReader(BytesIO(content)).pages]
-    except (PyPdfError, KeyError, ValueError, OSError):
+    except _DAMAGED:
         return []

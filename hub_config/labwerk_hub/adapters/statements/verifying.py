@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from labwerk_hub.adapters.statements import csv_form, json_form, pdf_form, usage_record
-from labwerk_hub.adapters.statements.form import Format, Found, UnreadableStatementError
+from labwerk_hub.adapters.statements.form import LARGEST, Format, Found, UnreadableStatementError
 from labwerk_hub.adapters.statements.rendering import render
 from labwerk_hub.domain.statement import AsOf, Statement
 from labwerk_hub.services.statement import Names
@@ -18,6 +18,14 @@ _READERS = {
     Format.USAGE_RECORD: usage_record.read,
 }
 _ABSENT = "nothing"
+#: People who are called otherwise now, as many as are named.
+_NAMED = 5
+
+
+_OTHER_FILE = (
+    "Its text and figures are right, but it is not the file that this Labwerk writes: another "
+    "version wrote it, or its looks were changed."
+)
 
 
 @dataclass(frozen=True)
@@ -57,21 +65,22 @@ def verify(
             "This is no statement of Labwerk: it is not UTF-8 text; verify the file as "
             "`statement make` wrote it."
         ) from None
-    statement, names = made(found.institution, found.month, found.as_of)
+    as_of = found.as_of
+    if as_of is not None and not (0 <= as_of.posting <= LARGEST and 0 <= as_of.event <= LARGEST):
+        raise UnreadableStatementError(
+            "This is no statement of Labwerk: the posting or the event that it stands on is none "
+            "that there can be; verify the file as `statement make` wrote it."
+        )
+    statement, names = made(found.institution, found.month, as_of)
     shown = found.names or names
     from_the_ledger = render(statement, form, shown)
-    differences = list(_differences(found, _READERS[form](from_the_ledger).figures))
-    note = None
+    expected = _READERS[form](from_the_ledger).figures if from_the_ledger else {}
+    differences = list(_differences(found, expected))
+    note = _renamed(found.people, names.people)
     if form is Format.PDF and not differences and content != from_the_ledger:
         differences = list(pdf_form.differing_text(content, from_the_ledger))
-        note = (
-            None
-            if differences
-            else (
-                "Its text and figures are right, but it is not the file that this Labwerk writes: "
-                "another version wrote it, or its looks were changed."
-            )
-        )
+        if not differences:
+            note = " ".join(filter(None, (_OTHER_FILE, note)))
     return Verdict(form, statement, tuple(differences), note, found.as_of)
 
 
@@ -88,6 +97,22 @@ def _form(content: bytes) -> Format:
     if begins.startswith(b"{"):
         return Format.USAGE_RECORD if b'"UsageRecords"' in begins else Format.JSON
     return Format.CSV
+
+
+def _renamed(stated: Collection[tuple[str, str]], known: Mapping[str, str]) -> str | None:
+    """That people are called otherwise in a file than now; of who was erased nobody can tell."""
+    others = [
+        f"{who} is “{name}” in it and “{known[who]}” now"
+        for who, name in sorted(set(stated))
+        if who in known and name != known[who].removeprefix("'")
+    ]
+    if not others:
+        return None
+    more = f", and so are {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return (
+        "Names are not signed, and some are others: "
+        f"{'; '.join(others[:_NAMED])}{more}. People may have changed theirs, or somebody the file."
+    )
 
 
 def _differences(found: Found, expected: Mapping[str, str]) -> Iterator[str]:
