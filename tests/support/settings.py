@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,8 +121,10 @@ def settings_text(state: Path, driver: Driver | None = None, **values: str | int
 
     None of them is the shipped one: whoever relies on a default is found out. With a
     stand-in ``driver``, its GPUs are part of the pool, and there is a class of students.
+    The shipped course, which ends on a day, goes on.
     """
-    moved: dict[str, str | int] = {
+    moved: dict[str, str | int | date] = {
+        "[courses].last_day": datetime.now(UTC).date() + timedelta(days=100),
         "machine.state": str(state),
         "machine.user": "labwerk-t",
         "network.public_port": PUBLIC_PORT,
@@ -171,8 +174,11 @@ def _class_of_students() -> str:
     return "".join([_CLASS, *gpus, *people])
 
 
-def replaced(text: str, values: Mapping[str, str | int]) -> str:
-    """``text`` with other values for keys written ``table.key``; each must be there once."""
+def replaced(text: str, values: Mapping[str, str | int | date]) -> str:
+    """``text`` with other values for keys written ``table.key``; each must be there once.
+
+    ``[table].key`` is the key of the first ``[[table]]``.
+    """
     for key, value in values.items():
         table, _, name = key.rpartition(".")
         start = text.index(f"\n[{table}]\n")

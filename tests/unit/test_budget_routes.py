@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from labwerk_hub.domain.scopes import OF_SESSIONS, Scope
 from support.budget_install import HOUR, Api, BudgetInstall, api, budget_install
 
 NETZ = "/budgets/project/netz"
+#: At the site; for months before the installation there are no statements.
+THIS_MONTH = f"{datetime.now(ZoneInfo('Europe/Berlin')):%Y-%m}"
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ ROUTES: list[tuple[Scope, str, str, object]] = [
     (Scope.SESSION_WRITE, "POST", "/session/still-working", None),
     (Scope.SESSION_WRITE, "POST", "/session/payer", {"budget": "project/netz"}),
     (Scope.STATEMENTS_READ, "GET", "/statements", None),
-    (Scope.STATEMENTS_READ, "GET", "/statements/thr/2026-11?format=csv", None),
+    (Scope.STATEMENTS_READ, "GET", f"/statements/thr/{THIS_MONTH}?format=csv", None),
 ]
 
 
