@@ -123,7 +123,6 @@ def test_without_scripts_more_is_asked_for_and_granted(browser: Browser, labwerk
 
 @pytest.mark.usefixtures("spent")
 def test_the_start_page_follows_who_pays(browser: Browser, labwerk: Install) -> None:
-    expect.set_options(timeout=PATIENCE)
     with page_in(browser, "en") as page:
         sign_in(page, labwerk.url, "anna")
         page.goto(f"{labwerk.url}/hub/spawn")
@@ -154,7 +153,9 @@ def test_downloads_are_files_with_the_pages_figures(browser: Browser, labwerk: I
     with page_in(browser, "it") as page:
         sign_in(page, labwerk.url, "mira")
         page.goto(f"{labwerk.url}/hub/labwerk/budget/institution/iwe")
-        for link in page.locator("main a[download]").all():
+        links = page.locator("main a[download]")
+        expect(links).not_to_have_count(0)
+        for link in links.all():
             address = f"{labwerk.url}{link.get_attribute('href')}"
             answer = page.request.get(address)
             assert answer.status == 200, address

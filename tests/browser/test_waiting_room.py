@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.books import Books
-from support.browser import PATIENCE, SHELL, choose, keep, overheard, page_in, sign_in
+from support.browser import SHELL, choose, keep, overheard, page_in, sign_in
 from support.install import Install
 from support.person import Person, go_home
 from support.waiting import eventually
@@ -52,7 +52,6 @@ WAITS = [
 def test_the_waiting_room_becomes_the_lab_when_the_first_stops(
     wait: Wait, browser: Browser, labwerk: Install, artifacts: Path
 ) -> None:
-    expect.set_options(timeout=PATIENCE)
     with (
         labwerk.person("camille") as camille,
         labwerk.person(wait.login) as same,  # cleans up behind the browser

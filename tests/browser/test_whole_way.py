@@ -46,7 +46,6 @@ def visit(request: pytest.FixtureRequest) -> Visit:
 
 @pytest.fixture
 def page(browser: Browser, visit: Visit, artifacts: Path) -> Iterator[Page]:
-    expect.set_options(timeout=PATIENCE)
     with page_in(browser, visit.browser_language) as page:
         yield page
         # Where the visit ended; after a failure this is what to look at first.

@@ -50,7 +50,7 @@ def open_lab_of(visitor: Person, owner: Person) -> httpx.Response:
 @contextmanager
 def busy_database(labwerk: Install) -> Iterator[None]:
     """Somebody writes to the database, for longer than the service waits."""
-    with closing(sqlite3.connect(labwerk.state / "labwerk.sqlite")) as there:
+    with closing(sqlite3.connect(labwerk.state / "labwerk.sqlite", timeout=60)) as there:
         there.execute("BEGIN IMMEDIATE")
         yield
         there.rollback()
@@ -97,7 +97,8 @@ def test_a_token_that_opens_a_server_is_on_record_once(signed_in: SignIn, labwer
     token = {"Authorization": f"token {made.json()['token']}"}
     before = known(labwerk)
     for _ in range(2):
-        answer = httpx.get(f"{labwerk.url}/user/{anna.name}/api/contents", headers=token)
+        url = f"{labwerk.url}/user/{anna.name}/api/contents"
+        answer = httpx.get(url, headers=token, timeout=60)
         assert answer.status_code == 200
     assert since(labwerk, before, "entering") == [("Olga Brandt", "Anna Müller")]
 

@@ -30,7 +30,7 @@ def token_of(person: Person, *scopes: str) -> str:
 def api(labwerk: Install, token: str, method: str, path: str, **more: Any) -> httpx.Response:
     url = f"{labwerk.url}/services/labwerk/api/v1{path}"
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.request(method, url, headers=headers, timeout=20, **more)
+    return httpx.request(method, url, headers=headers, timeout=60, **more)
 
 
 def test_a_person_makes_a_token_that_may_read_their_use_and_nothing_else(

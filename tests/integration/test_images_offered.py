@@ -77,6 +77,7 @@ def test_what_is_built_is_told_and_goes_into_a_bundle_and_back(
 
 
 def test_pruning_leaves_what_people_are_offered(labwerk: Install, engine: Engine) -> None:
+    labwerk.run("images", "build", "rapids")
     old = engine.client.images.get(json.loads(labwerk.run("images", "list", "--json"))[0]["tag"])
     old.tag("labwerk/base", "of-another-checkout")
     assert "labwerk/base:of-another-checkout" in labwerk.run("images", "prune")

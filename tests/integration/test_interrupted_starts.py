@@ -27,7 +27,7 @@ def test_a_start_that_is_cancelled_leaves_nothing_behind(
     anna.click_start("single")
     time.sleep(after)
     anna.stop()
-    eventually(lambda: holds_nothing(anna, books, engine), 15, "an end without leftovers")
+    eventually(lambda: holds_nothing(anna, books, engine), 60, "an end without leftovers")
     anna.start("single")
 
 
@@ -43,7 +43,7 @@ def test_a_hub_that_is_killed_during_a_start_ends_it_when_it_is_back(
     # Ended at once by the hub, or, if the server was up by then, by its owner.
     if anna.servers():
         anna.stop()
-    eventually(lambda: holds_nothing(anna, books, engine), 30, "an end without leftovers")
+    eventually(lambda: holds_nothing(anna, books, engine), 60, "an end without leftovers")
     assert books.imbalance() == 0
 
 
@@ -55,7 +55,7 @@ def test_what_was_started_last_is_started_again_by_the_api_without_a_choice(
     anna.stop()
     answer = anna.http.post(f"/hub/api/users/{anna.name}/server", headers=anna.hub_headers())
     assert answer.status_code in {201, 202}, answer.text
-    eventually(lambda: anna.servers().get("", {}).get("ready"), 30, "a server")
+    eventually(lambda: anna.servers().get("", {}).get("ready"), 100, "a server")
     lease = books.held_by(anna.name)
     assert lease is not None
     assert lease.state == "live"

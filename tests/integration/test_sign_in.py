@@ -381,7 +381,7 @@ def restart(labwerk: Install, program: str) -> None:
     hub = f"{labwerk.url}/hub/login"
     eventually(lambda: answers(hub), 60, "the hub")
     if program == "provider":
-        way = httpx.get(f"{labwerk.url}/hub/oauth_login").headers["location"]
+        way = httpx.get(f"{labwerk.url}/hub/oauth_login", timeout=60).headers["location"]
         eventually(lambda: answers(str(httpx.URL(way).join("/"))), 60, "the provider")
 
 

@@ -62,7 +62,7 @@ def test_twenty_eight_run_two_wait_in_order_and_the_first_of_them_is_next(
     by_name[min(running)].stop()
     first.lab_opens(60)
     assert [ticket.person for ticket in books.in_line()] == [second.name]
-    eventually(lambda: _place(second) == "next", 10, "a new place for the second")
+    eventually(lambda: _place(second) == "next", 60, "a new place for the second")
 
 
 def _all_answered(students: Sequence[Person], books: Books) -> bool:

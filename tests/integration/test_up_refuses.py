@@ -46,7 +46,7 @@ def changed(labwerk: Install, tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "labwerk.toml"
     file.write_text(labwerk.settings.read_text(encoding="utf-8"), encoding="utf-8")
     yield file
-    assert httpx.get(f"{labwerk.url}/hub/health").status_code == 200
+    assert httpx.get(f"{labwerk.url}/hub/health", timeout=60).status_code == 200
     assert up(labwerk.settings).returncode == 0
 
 
