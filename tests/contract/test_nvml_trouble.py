@@ -188,13 +188,12 @@ def test_a_driver_that_hangs_holds_up_nobody_who_wants_a_home(
     with helper(settings):
         gpus, storage = HelperGpus(state), HelperStorage(state)
         gpu = gpus.read().gpus[0]
-        driver.slow(1.0)
+        driver.slow(5.0)
         hanging = threading.Thread(target=lambda: gpus.read(fresh=False))
         time.sleep(1.1)
         hanging.start()
-        begun = time.monotonic()
         storage.ping()
-        assert time.monotonic() - begun < 0.5
+        assert hanging.is_alive(), "it was answered only after the driver had been"
         driver.slow(0)
         hanging.join()
         assert gpus.read(fresh=True).gpus[0] == gpu

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,13 @@ from support.engine import Engine
 from support.tiny_image import tiny_image
 
 TAG = "labwerk-tests/built:1"
+
+
+@pytest.fixture(autouse=True)
+def without_the_tag(engine: Engine) -> None:
+    """A run that was killed may have left it: the engine's images survive."""
+    if has_image(engine.client, TAG):
+        engine.client.images.remove(TAG)
 
 
 @pytest.fixture
@@ -32,7 +40,6 @@ def test_a_build_is_tagged_and_labelled(engine: Engine, log: Log, tmp_path: Path
     )
     build(engine.client, context, TAG, log=log, labels={"labwerk.image": "tests"})
     assert engine.client.images.get(TAG).labels["labwerk.image"] == "tests"
-    engine.client.images.remove(TAG)
 
 
 def test_a_step_that_fails_is_told_in_the_engines_words(engine: Engine, log: Log) -> None:
@@ -67,7 +74,9 @@ def test_a_build_whose_files_vanish_leaves_no_tag(engine: Engine, log: Log) -> N
 
 
 def test_a_build_whose_step_is_ended_leaves_no_tag(engine: Engine, log: Log) -> None:
-    context = context_of({}, dockerfile(engine, 'RUN ["/bin/sleep", "30"]'))
+    # Never done before: a step that once went through is not run again.
+    anew = f"LABEL anew={secrets.token_hex(4)}"
+    context = context_of({}, dockerfile(engine, anew, 'RUN ["/bin/sleep", "30"]'))
     failures: list[BaseException] = []
 
     def attempt() -> None:
