@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from labwerk_hub.domain.texts import Message
 from labwerk_hub.hub.amounts import AmountError
 from labwerk_hub.hub.data_pages import Typed
 from labwerk_hub.hub.reading import Pages
-from labwerk_hub.services import request_pages
+from labwerk_hub.services import budget_requests, request_pages
 from labwerk_hub.services.budget_decisions import BudgetDecisionError
 from labwerk_hub.services.budget_rights import NotAllowedError
 from labwerk_hub.services.workbench import MailPolicy
 from labwerk_hub.texts import SaidError, gpu_hours
 from support.hub_pages import soup, words
-from support.town import HOUR, IWE, ROTOR, Town, rows_below, town_in
+from support.town import HOUR, IWE, MEMBER, ROTOR, Town, rows_below, town_in
 
 
 @pytest.fixture
@@ -158,6 +159,29 @@ async def test_what_waits_for_ones_decision_is_counted_in_the_navigation(town: T
     (request,) = town.page(town.lea, ROTOR).requests
     town.do(town.lea, ROTOR, Typed("decline", request.id))
     assert counted(await town.html(town.lea, ROTOR)) == []
+
+
+async def test_of_many_requests_the_oldest_are_shown_and_the_others_can_be_opened(
+    town: Town,
+) -> None:
+    for number in range(7):
+        person = town.site.person(f"Member {number}", "en", institution="iwe", groups=MEMBER)
+        budget_requests.ask(town.site.workbench, person, ROTOR, HOUR)
+
+    def shown(html: str) -> tuple[int, int, bool]:
+        page = soup(html)
+        (rest,) = page.select("details.lw-more-requests")
+        others = rest.select(".lw-requests > li")
+        shown_at_once = len(page.select(".lw-requests > li")) - len(others)
+        assert "3 more requests" in rest.get_text()
+        ids = [str(one["id"]) for one in page.select(".lw-requests input[name=amount]")]
+        assert ids == [f"request-{number}" for number in range(1, 9)]
+        return shown_at_once, len(others), rest.has_attr("open")
+
+    assert shown(await town.html(town.lea, ROTOR)) == (5, 3, False)
+    last = town.page(town.lea, ROTOR).requests[-1]
+    refused = Typed("grant", last.id, amount="lots", said=Message("No."), field="amount")
+    assert shown(await town.html(town.lea, ROTOR, refused)) == (5, 3, True), "what is said is seen"
 
 
 @pytest.mark.parametrize(("mails", "said"), [(True, "is told"), (False, "No mail is sent here")])

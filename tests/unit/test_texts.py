@@ -115,6 +115,13 @@ def test_a_message_of_the_domain_is_shown_in_the_readers_language() -> None:
     assert texts.render(message, "tlh") == message.msgid
 
 
+def test_french_punctuation_never_begins_a_line() -> None:
+    with (PACKAGE / "locale/fr/LC_MESSAGES/labwerk.po").open("rb") as source:
+        found = [entry.string for entry in read_po(source, locale="fr")]
+    said = [one for text in found for one in ([text] if isinstance(text, str) else text)]
+    assert [one for one in said if re.search(" [:;?!»]|« ", one)] == []
+
+
 @pytest.mark.parametrize(
     ("hours", "language", "shown"),
     [
