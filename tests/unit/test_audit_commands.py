@@ -118,6 +118,20 @@ def test_a_list_of_what_cannot_be_says_why(
     assert said in answer.text
 
 
+def test_content_that_somebody_removed_before_its_time_is_asked_about(
+    here: SmallInstall, tamperer: Tamperer
+) -> None:
+    tamperer.tries(
+        "UPDATE events SET content = NULL, salt = NULL, actor = NULL, subject = NULL,"
+        " object = NULL WHERE id = 1"
+    )
+    answer = here.run("audit", "verify")
+    assert answer.code == 0
+    assert "(1 of them no longer with their content)" in answer.text
+    assert "1 event (1) lost the content before `retention` lets it go" in answer.text
+    assert json.loads(here.run("audit", "verify", "--json").text)["early"] == [1]
+
+
 def test_people_are_listed(here: SmallInstall) -> None:
     assert here.run("people", "list").text == f"{ANNA}  Anna Müller\n"
     (row,) = json.loads(here.run("people", "list", "--institution", "thr", "--json").text)["people"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from labwerk_hub.domain.chain import GENESIS
 from labwerk_hub.domain.ledger import TICKS_PER_GPU_HOUR
-from labwerk_hub.services import retention
+from labwerk_hub.services import leavers, retention
 from labwerk_hub.services.budget_decisions import set_budget, set_share
 from labwerk_hub.services.verification import Finding, verify
 from support.tampering import Tamperer
@@ -299,6 +299,25 @@ def test_content_that_is_over_its_time_goes_and_the_chain_stays_valid(used: Benc
     with used.workbench.database.reading() as tx:
         old = [recorded for recorded in tx.events.find() if recorded.event is None]
     assert [recorded.kind for recorded in old] == ["stop", "start", "stop", "start"]
+
+
+def test_content_that_went_before_its_time_is_told_unless_somebody_was_erased_since(
+    used: Bench, tamperer: Tamperer
+) -> None:
+    # The triggers let it through, and the chain is none the worse.
+    tamperer.tries(
+        "UPDATE events SET content = NULL, salt = NULL, actor = NULL, subject = NULL,"
+        " object = NULL WHERE id = 3"
+    )
+    verified = verify(used.workbench)
+    assert (verified.findings, verified.removed, verified.early) == ((), 1, (3,))
+    leavers.erase(used.workbench, "thr--ben")
+    assert verify(used.workbench).early == ()
+    used.clock.step(days=366)
+    assert retention.seal_and_redact(used.workbench)
+    verified = verify(used.workbench)
+    assert verified.removed > 2
+    assert verified.early == ()
 
 
 def test_each_day_of_the_site_is_sealed_once(used: Bench) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from labwerk_hub.services.verification import Verified
 
 _HEX = 64
+#: Events that are named; there may be any number.
+_NAMED = 5
 
 
 class AuditError(LabwerkError):
@@ -67,6 +69,8 @@ def verify(file: Path | None, heads: tuple[str, ...], as_json: bool) -> None:
         f"{_count(found.decisions, 'decision')} about budgets are as they were written.\n"
         f"{_heads(found.heads)}"
     )
+    if found.early:
+        click.echo(_early(found.early))
 
 
 @audit.command("list")
@@ -137,6 +141,15 @@ def _line(event: EventView, zone: ZoneInfo) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _early(events: tuple[int, ...]) -> str:
+    """That content went before its time; no fault by itself, but something to ask about."""
+    named = ", ".join(map(str, events[:_NAMED])) + (", …" if len(events) > _NAMED else "")
+    return (
+        f"{_count(len(events), 'event')} ({named}) lost the content before `retention` lets it go, "
+        "and nobody was erased since. Was it shorter once? Else ask who removed it."
+    )
 
 
 def _heads(found: Heads) -> str:

@@ -39,15 +39,24 @@ def seal_and_redact(workbench: Workbench) -> bool:
     return True
 
 
+def begins_ms(workbench: Workbench) -> dict[str, int]:
+    """From when on the content of each kind's events is kept; not of what is kept for ever."""
+    now, retention = workbench.clock(), workbench.policy.retention
+    return {
+        kind: to_ms(now - timedelta(days=days))
+        for kind in EventKind
+        if kind.group is not None and (days := retention.days(kind.group))
+    }
+
+
 def redact(workbench: Workbench) -> int:
     """Remove the content of all events that are over their time; how many there were."""
-    removed, policy = 0, workbench.policy
+    removed, begins = 0, begins_ms(workbench)
     for group in EventGroup:
-        days = policy.retention.days(group)
-        if not days:
+        kinds = [kind for kind in EventKind if kind.group is group and kind in begins]
+        if not kinds:
             continue
-        before_ms = to_ms(workbench.clock() - timedelta(days=days))
-        kinds = [kind for kind in EventKind if kind.group is group]
+        before_ms = begins[kinds[0]]
         found = _AT_ONCE
         while found == _AT_ONCE:
             with workbench.database.writing() as tx:

@@ -9,13 +9,13 @@ hold the heads of the ledger and of the decisions about budgets.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from labwerk_hub.domain.chain import GENESIS, canonical, link
 from labwerk_hub.domain.events import EventKind, content_digest, event_hash
 from labwerk_hub.domain.links import AllotmentLink, EventLink, PostingLink, WrongSum
-from labwerk_hub.services import audit
+from labwerk_hub.services import audit, retention
 from labwerk_hub.services.audit import Heads
 from labwerk_hub.services.tables import Transaction
 from labwerk_hub.services.workbench import Workbench
@@ -36,10 +36,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verified:
-    """What was looked at, the heads it came to, and what was found."""
+    """What was looked at, the heads it came to, and what was found.
+
+    ``early`` are events whose content was removed though they are younger than the settings
+    keep them, and though nobody was erased since: by shorter settings before, or by somebody
+    with the database in hand, whom it lets remove content.
+    """
 
     events: int
     removed: int
+    early: tuple[int, ...]
     postings: int
     decisions: int
     heads: Heads
@@ -63,7 +69,7 @@ def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
     with workbench.database.reading() as tx:
         # Before the first link there is the beginning, which `audit head` prints until then.
         missing, seals = set(known_heads) - {GENESIS}, _Seals({}, {})
-        events = _EventWalk(seals, missing)
+        events = _EventWalk(seals, missing, retention.begins_ms(workbench))
         postings = _PostingWalk(seals, missing)
         decisions = _AllotmentWalk(seals, missing)
         findings = [
@@ -88,6 +94,7 @@ def verify(workbench: Workbench, known_heads: Collection[str] = ()) -> Verified:
         return Verified(
             events=events.count,
             removed=events.removed,
+            early=tuple(events.early),
             postings=postings.count,
             decisions=decisions.count,
             heads=audit.heads(tx),
@@ -105,14 +112,21 @@ def _first(found: Iterator[Finding]) -> list[Finding]:
 class _EventWalk:
     seals: _Seals
     missing: set[str]
+    kept_from_ms: Mapping[str, int]
     count: int = 0
     removed: int = 0
+    early: list[int] = field(default_factory=list)
 
     def walk(self, tx: Transaction) -> Iterator[Finding]:
         previous, number, broken = GENESIS, 0, False
         for event in tx.chains.events():
             self.count += 1
-            self.removed += event.content is None
+            if event.content is None:
+                self.removed += 1
+                if event.at_ms >= self.kept_from_ms.get(event.kind, 0):
+                    self.early.append(event.id)
+            if event.kind == EventKind.ERASURE:
+                self.early.clear()  # it may have removed what stands before it
             self.missing.discard(event.hash)
             if not broken and (sentence := _fault_of_event(event, number, previous)):
                 broken = True
