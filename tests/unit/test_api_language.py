@@ -69,6 +69,11 @@ def test_titles_are_in_the_language_that_is_asked_for(
     assert title in {one["payer"]["title"] for one in use["budgets"]}
 
 
+def test_who_reads_about_somebody_else_reads_in_a_language_of_their_own(service: Api) -> None:
+    use = read(service, "mira", "/use/people/thr--anna-mueller").json()
+    assert "Grid load" in {one["payer"]["title"] for one in use["budgets"]}
+
+
 @pytest.mark.parametrize("path", ["/use", "/use?format=csv", "/use?month=November", "/nix"])
 def test_what_is_of_one_person_is_kept_nowhere(service: Api, path: str) -> None:
     answer = read(service, "anna", path)

@@ -38,9 +38,10 @@ from labwerk_hub.settings import Settings
 PREFIX = "/services/labwerk"
 #: Bytes; a thousand characters of words are at most twelve thousand as JSON writes them.
 _LARGEST_BODY = 16_384
-#: Seconds that looks under way may take once the service ends; `kill -9` comes after ten. What
-#: is left in the middle is made up for by the next start, as after any crash.
-_LAST_LOOKS = 8.0
+#: Seconds that looks under way may take once the service ends: two for requests (machine/run.py)
+#: come before them, and `kill -9` after ten. What is left in the middle is made up for by the
+#: next start, as after any crash.
+_LAST_LOOKS = 6.0
 #: What the OpenAPI document says of all routes.
 _ABOUT = """\
 Amounts named …ticks are integers: 86400 ticks are one GPU-hour, a whole GPU for an hour.

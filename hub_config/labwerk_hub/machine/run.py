@@ -64,6 +64,8 @@ def _run_service(settings: Settings, places: Places) -> NoReturn:
         [
             *(sys.executable, "-m", "uvicorn", "--factory", "labwerk_hub.api.app:create_app"),
             *("--host", network.gateway, "--port", str(network.service_port), "--no-access-log"),
+            # A request that hangs, as on a hub that is frozen, must not keep the loops from ending.
+            *("--timeout-graceful-shutdown", "2"),
         ],
         {
             "JUPYTERHUB_SERVICE_NAME": "labwerk",

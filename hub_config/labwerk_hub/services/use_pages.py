@@ -63,7 +63,7 @@ def of_person(
         _require_see(viewer, person)
         if person is None or not person.pseudonym:
             raise UnknownPersonError(f"Nobody called {name!r} has signed in here.")
-        spoken = language or person.locale or workbench.policy.language
+        spoken = language or (viewer or person).locale or workbench.policy.language
         # A clock that was ahead may have charged for months to come.
         months = {one.span for one in tx.usage.of_person(person.pseudonym, _FIRST, this.name)}
         whole = tx.usage.of_person(person.pseudonym, wanted.name, wanted.name)
