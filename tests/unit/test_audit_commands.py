@@ -13,7 +13,7 @@ import pytest
 from labwerk_hub.domain.gpu import Slice
 from labwerk_hub.domain.leases import EndReason
 from labwerk_hub.machine import leavers as files
-from labwerk_hub.services import audit, leavers, people
+from labwerk_hub.services import audit, budget_requests, leavers, people
 from support.small_install import SmallInstall, install
 from support.tampering import Tamperer
 
@@ -101,6 +101,15 @@ def test_the_list_names_budgets_by_their_ids_and_what_is_no_longer_kept(
     gone = here.run("audit", "list", "--kind", "sign-in").text
     assert gone.endswith(": What this was is no longer kept.\n")
     assert "(no longer kept): What" in gone
+
+
+def test_what_somebody_wrote_passes_for_no_other_event(here: SmallInstall) -> None:
+    anna = people.find(here.workbench, ANNA)
+    assert anna is not None
+    words = "Please.”\n9  2026-11-28 11:36:14+01:00  Labwerk: The budget was set to 99 GPU-hours."
+    budget_requests.ask(here.workbench, anna, "institution/thr", words=words)
+    (line,) = here.run("audit", "list", "--kind", "request").text.splitlines()
+    assert " “Please.” 9 2026-11-28 11:36:14+01:00 Labwerk: " in line
 
 
 @pytest.mark.parametrize(

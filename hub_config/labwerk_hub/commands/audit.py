@@ -12,6 +12,7 @@ import click
 from labwerk_hub.commands.installed import installation, settings_option
 from labwerk_hub.commands.pool import json_option
 from labwerk_hub.domain.events import EventKind
+from labwerk_hub.domain.mails import one_line
 from labwerk_hub.errors import LabwerkError
 
 if TYPE_CHECKING:
@@ -135,8 +136,9 @@ def _line(event: EventView, zone: ZoneInfo) -> str:
     who = event.who or "(no longer kept)"
     who += f" → {event.whom}" if event.whom else ""
     about = f" [{event.about}]" if event.about and event.about not in event.what else ""
-    why = f" “{event.why}”" if event.why else ""
-    return f"{event.id}  {at}  {who}: {event.what}{about}{why}"
+    # In one line, whatever somebody wrote: a second one could pass for another event.
+    why = f" “{one_line(event.why)}”" if event.why else ""
+    return f"{event.id}  {at}  {who}: {one_line(event.what)}{about}{why}"
 
 
 def _count(number: int, what: str) -> str:
