@@ -70,6 +70,18 @@ def test_verify_wants_heads_that_are_some_and_finds_those_that_were(here: SmallI
     )
 
 
+def test_a_database_that_is_damaged_is_said_with_what_to_do(here: SmallInstall) -> None:
+    here.workbench.database.close()  # type: ignore[attr-defined]
+    file = here.settings.machine.state / "labwerk.sqlite"
+    for log in file.parent.glob("labwerk.sqlite-*"):
+        log.unlink()
+    file.write_bytes(b"no database" * 1000)
+    answer = here.run("audit", "verify")
+    assert answer.code == 1
+    said = "labwerk.sqlite: file is not a database; run `down`, then bring back a backup."
+    assert answer.text.endswith(said)
+
+
 def test_events_are_listed_by_person_kind_and_day(here: SmallInstall) -> None:
     lines = here.run("audit", "list").text.splitlines()
     assert [line.split()[0] for line in lines] == ["2", "1"]

@@ -252,6 +252,12 @@ class SqlDatabase:
             raise DatabaseError(
                 f"{url}: {_said(error)}; nothing of it was written. Please report this."
             ) from error
+        except SqlError as error:
+            if type(error) is not SqlError:  # what SQLite says of a file that is none, or torn
+                raise
+            raise DatabaseError(
+                f"{self._engine.url}: {_said(error)}; run `down`, then bring back a backup."
+            ) from error
 
 
 def migrate(url: str) -> None:
