@@ -59,6 +59,19 @@ def test_a_trigger_that_was_dropped_or_switched_off_is_named(
         assert tx.chains.missing_triggers() == gone
 
 
+def test_entries_of_no_posting_are_found(database: SqlDatabase, written: str) -> None:
+    with database.reading() as tx:
+        assert tx.chains.stray_entries() == []
+    engine = create_engine(written)
+    with engine.begin() as connection:
+        if engine.dialect.name != "sqlite":  # whose foreign keys are off unless asked for
+            connection.execute(text("SET session_replication_role = replica"))
+        connection.execute(text(f"INSERT INTO entries VALUES (9, 0, '{BUDGET}', 'x', 'free', 1)"))
+    engine.dispose()
+    with database.reading() as tx:
+        assert tx.chains.stray_entries() == [9]
+
+
 _REST = (
     "made_by, session, start_ms, end_ms, idle_ms, flavour, institution, budget, person, day, hash"
 )
