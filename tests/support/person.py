@@ -72,7 +72,7 @@ class Person(HubClient):
     def wait_in_line(self, flavour: str) -> httpx.Response:
         """Ask for what is not free, ready to wait; the waiting room."""
         self.click_start(flavour, wait=True)
-        return eventually(self._waiting_room, 20, "the waiting room")
+        return eventually(self._waiting_room, 60, "the waiting room")
 
     def _waiting_room(self) -> httpx.Response | None:
         page = self.pending_page()

@@ -99,10 +99,11 @@ def test_a_server_that_nobody_used_has_not_been_seen(
 def test_a_browsers_request_is_seen_and_the_panels_own_is_not(
     server: NotebookServer, service: OverviewService
 ) -> None:
+    asked = datetime.now(UTC)
     server.get("api/contents")
     first = seen(service)
     assert first is not None
-    assert abs((datetime.now(UTC) - first).total_seconds()) < 10
+    assert asked <= first <= datetime.now(UTC)
 
     server.get("labwerk/api/overview")
     assert seen(service) == first
@@ -147,11 +148,9 @@ def test_what_is_typed_into_a_terminal_is_seen(
         # The shell's greeting is over before anything is typed.
         eventually(lambda: seen(service) == seen(service), 20, "a silent terminal")
         before = seen(service)
-        socket.send(json.dumps(["stdin", "true\r"]))
-        after = seen(service)
         assert before is not None
-        assert after is not None
-        assert after > before
+        socket.send(json.dumps(["stdin", "true\r"]))
+        eventually(lambda: (seen(service) or before) > before, 30, "a terminal in use")
     finally:
         socket.close()
 
