@@ -36,7 +36,8 @@ def axe_script() -> str:
     lock = (_LOCKED / "package-lock.json").read_bytes()
     folder = cache() / f"axe-{hashlib.sha256(lock).hexdigest()[:12]}"
     script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
+    complete = folder / ".complete"
+    if not complete.exists():  # a run that was killed may have left a part of it
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(_LOCKED / name, folder)
@@ -49,6 +50,7 @@ def axe_script() -> str:
             check=True,
             capture_output=True,
         )
+        complete.touch()
     return Path(script).read_text(encoding="utf-8")
 
 
