@@ -79,6 +79,19 @@ def test_nobody_misses_a_turn_because_the_service_was_away(full: Bench) -> None:
     assert full.start(anna).session == kept
 
 
+def test_who_was_called_before_the_service_was_away_for_hours_gets_a_whole_session(
+    full: Bench,
+) -> None:
+    (anna,) = _called(full, "Anna")
+    full.clock.step(hours=3)
+    line.resume(full.workbench)
+    assert full.advance() == [anna]
+    lease = full.start(anna)
+    assert lease.ends_ms == full.clock.ms + 120 * MINUTE_MS
+    reconcile(full.workbench, {anna})
+    assert full.lease(lease.session).stopping is None
+
+
 def test_a_failed_start_goes_back_in_line_and_is_called_again_within_the_time(
     full: Bench,
 ) -> None:

@@ -31,7 +31,7 @@ class Report(BaseModel):
 class Payer(Body):
     """The budget that is to pay, by its id such as ``project/rotor``."""
 
-    budget: Annotated[str, Field(max_length=80)]
+    budget: Annotated[str, Field(min_length=1, max_length=80)]
 
 
 def router(prefix: str) -> APIRouter:

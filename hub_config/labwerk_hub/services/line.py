@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from labwerk_hub.domain.admission import Offer, Reason, Refusal, Request, find, offers
+from labwerk_hub.domain.admission import (
+    SHORTEST_SECONDS,
+    Offer,
+    Reason,
+    Refusal,
+    Request,
+    find,
+    offers,
+)
 from labwerk_hub.domain.budgets import Budget
 from labwerk_hub.domain.gpu import Inventory
 from labwerk_hub.domain.metering import to_ms
@@ -96,6 +104,10 @@ def _advance_one(workbench: Workbench, inventory: Inventory) -> bool:
             if ticket.held_until_ms is not None and ticket.held_until_ms <= now_ms:
                 give_up(workbench, tx, ticket, TicketState.MISSED)
                 return True
+            if _is_stale(tx, ticket, now_ms):
+                free(workbench, tx, ticket)
+                tx.tickets.reopen(ticket.id)
+                return True
         found = _first(workbench, tx, inventory, now_ms)
         if found is None:
             return False
@@ -116,8 +128,21 @@ def _can_do_something(
     workbench: Workbench, tx: Transaction, inventory: Inventory, now_ms: int
 ) -> bool:
     """The same without the write lock, which most looks at the list do not need."""
-    late = any(t.held_until_ms is not None and t.held_until_ms <= now_ms for t in tx.tickets.open())
+    late = any(
+        (t.held_until_ms is not None and t.held_until_ms <= now_ms) or _is_stale(tx, t, now_ms)
+        for t in tx.tickets.open()
+    )
     return late or _first(workbench, tx, inventory, now_ms) is not None
+
+
+def _is_stale(tx: Transaction, ticket: Ticket, now_ms: int) -> bool:
+    """Whether what is kept for somebody ends too soon to begin it, as after hours without us."""
+    lease = tx.leases.get(ticket.session) if ticket.session else None
+    if lease is None or ticket.state is not TicketState.CALLED:
+        return False
+    # A budget may pay for little more than the shortest session: that is kept for them, too.
+    enough_ms = min(SHORTEST_SECONDS * 1000, (lease.ends_ms - lease.intended_ms) // 2)
+    return lease.ends_ms < now_ms + enough_ms
 
 
 def _first(
