@@ -32,8 +32,9 @@ def site(tmp_path: Path) -> SmallInstall:
 
 def _at(site: SmallInstall, **later: float) -> str:
     """A moment as somebody would type it, in the site's own zone."""
-    then = site.workbench.clock() + timedelta(**later)
-    return f"{then.astimezone(site.settings.machine.zone):%Y-%m-%d %H:%M}"
+    then = (site.workbench.clock() + timedelta(**later)).astimezone(site.settings.machine.zone)
+    # In the hour that an autumn night has twice, they would say which one they mean.
+    return f"{then:%Y-%m-%d %H:%M%z}" if then.fold else f"{then:%Y-%m-%d %H:%M}"
 
 
 def _reserve(site: SmallInstall, count: int, start: str, end: str, *more: str) -> str:
