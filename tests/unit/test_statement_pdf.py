@@ -75,6 +75,14 @@ def test_a_long_table_goes_over_pages_with_its_heads_and_numbers_them() -> None:
             assert "Rotor" in text  # whose budget it is
 
 
+def test_a_row_of_several_lines_stays_on_one_page() -> None:
+    found, names = made_up(100, ("Beginn " + "Wilhelmine Friederike " * 5 + "Ende",))
+    pages = PdfReader(io.BytesIO(render(found, Format.PDF, names))).pages
+    words = [page.extract_text().split() for page in pages]
+    assert sum(text.count("Beginn") for text in words) == 100
+    assert all(text.count("Beginn") == text.count("Ende") for text in words)
+
+
 def test_names_of_other_scripts_are_shown() -> None:
     found, names = made_up(len(PEOPLE))
     text = text_of(render(found, Format.PDF, names))
