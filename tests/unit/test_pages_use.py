@@ -104,6 +104,25 @@ async def test_the_figures_of_a_month_add_up(site: Site) -> None:
     assert sum(Decimal(row[4]) for row in days) == Decimal(month.total.idle_ticks) / HOUR
 
 
+async def test_a_share_of_which_others_left_less_says_so_and_lasts_as_long_as_that(
+    site: Site,
+) -> None:
+    anna, noah = (site.person(name, "en", groups=GROUPS) for name in ("Anna Müller", "Noah Roth"))
+    with site.workbench.database.writing() as tx:
+        for days in range(1, 6):
+            spend(site.workbench, tx, noah, days_ago(site.workbench, days), 10, payer=ROTOR)
+    text = "Less is left than was granted: the budget itself has no more for all who draw on it."
+    page = soup(await _use(site, anna))
+    (card,) = [
+        one for one in page("section") if one.h3 and one.h3.text == "Rotor condition monitoring"
+    ]
+    assert text in words(str(card))
+    assert "Left 10 GPU-hours" in words(str(card))
+    assert "; 10 GPU-hours are unused" in words(str(card))
+    assert words(str(page)).count(text) == 1
+    assert text not in words(await _use(site, noah))
+
+
 async def test_every_picture_has_words_and_a_table_beside_it(site: Site) -> None:
     page = soup(await _use(site, _busy(site)))
     pictures = page.select('svg[role="img"]')

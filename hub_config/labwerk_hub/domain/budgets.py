@@ -107,6 +107,11 @@ class Balance:
         """Ticks the person may still promise to a new session; never negative."""
         return max(0, min(self.granted - self.used - self.held, self.budget_left))
 
+    @property
+    def reach(self) -> int:
+        """Ticks that the person can come to, whatever their share: others may use up the rest."""
+        return self.used + self.held + self.budget_left
+
 
 @dataclass(frozen=True)
 class Purse:

@@ -142,13 +142,16 @@ def _own_budget(
     decided = tx.allotments.about(budget.id, person.pseudonym)
     is_shared = share_of(budget, person.pseudonym, period, decided) is None
     days = days_needed(workbench, period)
+    granted = purse.balance.granted
     if is_shared:
         sums = tx.usage.of_budget(budget.id, *days)
     else:
         own = tx.usage.of_person(person.pseudonym, *days)
         sums = [one for one in own if one.budget == budget.id]
+        granted = min(granted, purse.balance.reach)
     return OwnBudget(
         payer=payer_view(purse, chosen, workbench.catalogue, language),
         is_shared=is_shared,
-        burn_down=burn_down_view(workbench, purse.balance.granted, by_day(sums), period),
+        is_short=not is_shared and granted < purse.balance.granted,
+        burn_down=burn_down_view(workbench, granted, by_day(sums), period),
     )

@@ -110,10 +110,13 @@ class OwnBudget(View):
     """A budget that may pay for a person, and how what they may use of it goes.
 
     ``is_shared``: nobody's part is set, and the burn-down is that of all who use it.
+    ``is_short``: the budget has less left than the person's share of it, and the burn-down
+    is that of what they can come to.
     """
 
     payer: PayerView
     is_shared: bool
+    is_short: bool
     burn_down: BurnDownView | None
 
 
