@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labwerk_hub import formats
 from labwerk_hub.hub import charts
 from labwerk_hub.hub.pictures import SERIES, burn_down_picture, use_picture
 from labwerk_hub.services.use_views import Amount, BurnDownView, DayUse, LeftOn
@@ -29,6 +30,8 @@ def _points(text: str) -> list[tuple[float, float]]:
         (0.37, (0, 0.1, 0.2, 0.3, 0.4)),
         (100, (0, 50, 100)),
         (401, (0, 200, 400, 600)),
+        (0.0025, (0, 0.001, 0.002, 0.003)),
+        (0.0004, (0, 0.001)),
     ],
 )
 def test_the_axis_has_round_numbers(most: float, marks: tuple[float, ...]) -> None:
@@ -41,6 +44,7 @@ def test_the_axis_reaches_what_is_shown_in_a_few_steps(most: float) -> None:
     assert marks[0] == 0
     assert marks[-1] >= most * 0.999999
     assert 2 <= len(marks) <= 6
+    assert len({formats.number(mark, "en", 3) for mark in marks}) == len(marks)
 
 
 #: GPU-hours of whole ticks, as all that is shown is.

@@ -17,6 +17,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 14, 28
 _STEPS = (1, 2, 5, 10)
 #: Marks on the axis of values, and at most so many days are written below it.
 _MARKS, _DAYS = 4, 8
+#: The least step of the axis: what three places, which marks are written with, can show.
+_LEAST_STEP = 0.001
 #: Of a day's width, what its bar takes.
 _BAR = 0.72
 
@@ -102,7 +104,7 @@ def axis(most: float) -> tuple[float, ...]:
     """Round values from 0 to ``most`` or a little above, about four steps apart."""
     if most <= 0:
         return (0.0, 1.0)
-    rough = most / _MARKS
+    rough = max(most / _MARKS, _LEAST_STEP)
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(s for s in _STEPS if s * unit >= rough * 0.999999) * unit
     count = math.ceil(most / step - 1e-9)
