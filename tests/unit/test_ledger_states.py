@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -39,11 +39,11 @@ MINUTES = st.sampled_from([1, 10, 25, 61, 125, 420])
 
 
 @cache
-def _empty() -> Path:
-    """A database with tables, made once."""
-    folder = Path(mkdtemp(prefix="labwerk-"))
-    migrate(f"sqlite:///{folder / 'labwerk.sqlite'}")
-    return folder / "labwerk.sqlite"
+def _empty() -> TemporaryDirectory[str]:
+    """A folder with a database with tables, made once; it goes away with this process."""
+    folder = TemporaryDirectory(prefix="labwerk-")
+    migrate(f"sqlite:///{folder.name}/labwerk.sqlite")
+    return folder
 
 
 class Books(RuleBasedStateMachine):
@@ -53,7 +53,7 @@ class Books(RuleBasedStateMachine):
         super().__init__()
         self._ends = ExitStack()
         folder = Path(self._ends.enter_context(TemporaryDirectory()))
-        shutil.copy(_empty(), folder)
+        shutil.copy(Path(_empty().name) / "labwerk.sqlite", folder)
         self.bench = self._ends.enter_context(bench_in(folder, [dynamic_gpu()]))
         self.bench.clock.now = datetime(2026, 11, 30, 18, 0, 0, 300_000, tzinfo=UTC)
         self.bench.with_catalogue(
