@@ -111,7 +111,7 @@ async def test_a_share_of_which_others_left_less_says_so_and_lasts_as_long_as_th
     with site.workbench.database.writing() as tx:
         for days in range(1, 6):
             spend(site.workbench, tx, noah, days_ago(site.workbench, days), 10, payer=ROTOR)
-    text = "Less is left than was granted: the budget itself has no more for all who draw on it."
+    text = "All who are paid by it have 10 GPU-hours left together."
     page = soup(await _use(site, anna))
     (card,) = [
         one for one in page("section") if one.h3 and one.h3.text == "Rotor condition monitoring"
