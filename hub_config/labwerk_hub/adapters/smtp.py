@@ -14,8 +14,9 @@ from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Literal
 
-from labwerk_hub.domain.mails import Mail, one_line
+from labwerk_hub.domain.mails import Mail
 from labwerk_hub.domain.metering import from_ms
+from labwerk_hub.domain.texts import one_line
 from labwerk_hub.errors import MailRefusedError, MailServerError
 
 #: Seconds that the server may take for each answer.

@@ -12,8 +12,7 @@ import click
 from labwerk_hub.commands.installed import installation, settings_option
 from labwerk_hub.commands.pool import json_option
 from labwerk_hub.domain.events import ROOT
-from labwerk_hub.domain.mails import one_line
-from labwerk_hub.domain.texts import LANGUAGES
+from labwerk_hub.domain.texts import LANGUAGES, one_line
 from labwerk_hub.errors import LabwerkError
 
 if TYPE_CHECKING:

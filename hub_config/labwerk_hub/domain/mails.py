@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from labwerk_hub.domain.texts import one_line
+
 #: The pause after the first failed try, and the longest one.
 FIRST_PAUSE_MS = 15_000
 LONGEST_PAUSE_MS = 3_600_000
@@ -18,7 +20,6 @@ UNDER_WAY_MS = 5 * 60_000
 KEPT_MS = 30 * 24 * 3_600_000
 #: What a mail's words are cut to, in characters.
 LONGEST_WORDS = 1000
-_GAPS = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 #: Neither a list, a name, a comment nor a quoted part.
 _ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]\\@]{1,64}@[^\s<>,;:\"()\[\]\\@]{1,255}")
 
@@ -57,16 +58,6 @@ def pause_ms(tries: int) -> int:
     """
     doublings = min(max(tries, 1) - 1, 16)
     return min(FIRST_PAUSE_MS << doublings, LONGEST_PAUSE_MS)
-
-
-def one_line(text: str) -> str:
-    """``text`` as it may stand in a header or within a sentence: one line, nothing invisible.
-
-    Whatever breaks a line in mail or on a screen, and any other control or format character,
-    becomes a space; spaces that keep a line together stay.
-    """
-    plain = "".join(c if c.isprintable() or c in _GAPS else " " for c in text)
-    return re.sub(" +", " ", plain).strip()
 
 
 def plain_words(text: str, longest: int = LONGEST_WORDS) -> str:

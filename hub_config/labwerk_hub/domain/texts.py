@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from types import MappingProxyType
 LANGUAGES = ("en", "de", "it", "fr")
 #: As the ledger has it, which cannot be imported here.
 _TICKS_PER_GPU_HOUR = 24 * 3600
+_GAPS = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,13 @@ class Message:
 
     msgid: str
     params: Mapping[str, Param] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def one_line(text: str) -> str:
+    """``text`` as it may stand in a header or within a sentence: one line, nothing invisible.
+
+    Whatever breaks a line in mail or on a screen, and any other control or format character,
+    becomes a space; spaces that keep a line together stay.
+    """
+    plain = "".join(c if c.isprintable() or c in _GAPS else " " for c in text)
+    return re.sub(" +", " ", plain).strip()

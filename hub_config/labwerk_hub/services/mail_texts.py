@@ -10,11 +10,11 @@ from datetime import date, tzinfo
 
 from labwerk_hub import formats
 from labwerk_hub.domain.budgets import Budget, BudgetKind, budget_id
-from labwerk_hub.domain.mails import one_line, plain_words
+from labwerk_hub.domain.mails import plain_words
 from labwerk_hub.domain.people import Institution
 from labwerk_hub.domain.periods import Terms
 from labwerk_hub.domain.requests import BudgetRequest, RequestState
-from labwerk_hub.domain.texts import LANGUAGES, GpuHours, Localized, Message, Param
+from labwerk_hub.domain.texts import LANGUAGES, GpuHours, Localized, Message, Param, one_line
 from labwerk_hub.texts import render
 
 #: Characters in a line of plain text (RFC 3676 §4.2 advises at most 78).
